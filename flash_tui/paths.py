@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+
+import platformdirs
 
 MAX_SOCKET_PATH_BYTES = 100
 """The kernel takes 108 (macOS 104) with the closing zero; some of it is left to the listener's own suffixes."""
@@ -88,15 +89,9 @@ class Home:
         return Path(tempfile.gettempdir()) / f"flash-tui-{os.getuid()}-{token}" / name
 
 
-def _default_root() -> Path:
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "flash-tui"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "flash-tui"
-
-
 def find_home(environ: Mapping[str, str]) -> Home:
     """The home that FLASH_TUI_HOME names, else the platform's folder for user data."""
     named = environ.get("FLASH_TUI_HOME")
-    root = Path(named).expanduser().absolute() if named else _default_root()
+    root = Path(named).expanduser().absolute() if named else platformdirs.user_data_path("flash-tui", appauthor=False)
     layers = environ.get("FLASH_TUI_LAYERS")
     return Home(root=root, layers=Path(layers).expanduser().absolute() if layers else root / "layers")

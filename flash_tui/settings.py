@@ -1,8 +1,8 @@
 """Settings, read once: the person's file, then the project's, then FLASH_TUI_* variables, then flags; the later wins.
 
 `FLASH_TUI_HOME/settings.toml` holds what is the person's alone (theme, keymap, layout, editor). `[tool.flash-tui]` in
-the project's `pyproject.toml` holds app, pipeline, target, watch and environments. A file that does not parse is named with
-its line; the settings of the other sources still hold.
+the project's `pyproject.toml` holds app, pipeline, target, watch and environments. A file that does not parse is named
+with its line; the settings of the other sources still hold.
 """
 
 from __future__ import annotations

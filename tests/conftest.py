@@ -6,6 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+
+# A shared machine is slow at times, which says nothing about the code.
+settings.register_profile("flash-tui", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("flash-tui")
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ def age(since: datetime, now: datetime) -> str:
 
 def duration(ms: float) -> str:
     """`412 ms`, `1.4 s`, `2 min 5 s`."""
-    if ms < 1000:  # noqa: PLR2004 - a second
+    if ms < 999.5:  # noqa: PLR2004 - what rounds to a second is told in seconds
         return f"{ms:.0f} ms"
     seconds = ms / 1000
     if seconds < _MINUTE:
