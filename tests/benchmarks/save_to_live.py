@@ -1,0 +1,171 @@
+"""Save → the first answer of the new code, seen from outside, against `uvicorn --reload` in the same run.
+
+One client polls a load-balanced endpoint while its file is saved; a second one keeps requests in flight all the time,
+and counts those that failed.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.benchmarks.common import MS, ratio, row, sample_project
+from tests.command import FlashTui, until
+
+SAVES = 20
+POLL_S = 0.002
+REST_S = 0.5
+PEER = """
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+VERSION = {version}
+
+async def version(request):
+    return JSONResponse({{"version": VERSION}})
+
+app = Starlette(routes=[Route("/version", version)])
+"""
+OURS = """
+from runpod_flash import Endpoint
+
+api = Endpoint(name="clock", cpu="cpu3c-1-2", workers=(1, 1))
+
+VERSION = {version}
+
+
+@api.get("/version")
+async def version() -> dict:
+    return {{"version": VERSION}}
+"""
+
+
+class Client:
+    """One keep-alive connection, opened anew after an error, which is counted."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        self._url = urlsplit(url)
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._connection: http.client.HTTPConnection | None = None
+        self.failed: dict[str, int] = {}
+        self.answered = 0
+
+    def version(self) -> int | None:
+        assert self._url.hostname is not None
+        try:
+            if self._connection is None:
+                self._connection = http.client.HTTPConnection(self._url.hostname, self._url.port, timeout=10)
+            self._connection.request("GET", self._url.path, headers=self._headers)
+            answer = self._connection.getresponse()
+            number = int(json.loads(answer.read())["version"])
+        except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+            self.failed[type(error).__name__] = self.failed.get(type(error).__name__, 0) + 1
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+            return None
+        self.answered += 1
+        return number
+
+
+def measure(save: Callable[[int], None], watcher: Client, load: Client) -> list[float]:
+    """Save SAVES versions, each timed from just before the write to the first answer of the new code."""
+    over = threading.Event()
+
+    def keep_asking() -> None:
+        while not over.is_set():
+            load.version()
+
+    thread = threading.Thread(target=keep_asking)
+    thread.start()
+    samples: list[float] = []
+    try:
+        for number in range(1, SAVES + 1):
+            start = time.perf_counter()
+            save(number)
+            while watcher.version() != number:
+                assert time.perf_counter() - start < 60, f"save {number} never went live"
+                time.sleep(POLL_S)
+            samples.append((time.perf_counter() - start) * MS)
+            time.sleep(REST_S + number % 7 * 0.03)
+    finally:
+        over.set()
+        thread.join()
+    return samples
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def peer_samples() -> tuple[list[float], dict[str, int]]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "app.py"
+        file.write_text(PEER.format(version=0))
+        port = free_port()
+        argv = [sys.executable, "-m", "uvicorn", "app:app", "--reload", "--port", str(port), "--log-level", "warning"]
+        server = subprocess.Popen(
+            argv, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            url = f"http://127.0.0.1:{port}/version"
+            until(lambda: Client(url).version() == 0, what="the peer to answer")
+            load = Client(url)
+            samples = measure(lambda number: _write(file, PEER.format(version=number)), Client(url), load)
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(10)
+        return samples, load.failed
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_text(text)
+
+
+def our_samples(command: FlashTui, project: Path) -> tuple[list[float], dict[str, int]]:
+    file = project / "clock.py"
+    file.write_text(OURS.format(version=0))
+    command.run("deploy", cwd=project)
+    endpoint = command.json("endpoint", "get", "clock", cwd=project)
+    exports = command.run("platform", "env").stdout
+    token = re.search(r"RUNPOD_API_KEY=['\"]?([^'\"\n]+)", exports)
+    assert token is not None
+    url = endpoint["url"] + "/version"
+    load = Client(url, token[1])
+    with command.started("watch", "--json", cwd=project) as watch:
+        assert watch.stdout is not None
+        for line in watch.stdout:
+            if json.loads(line)["event"] == "ready":
+                break
+        drain = threading.Thread(target=watch.stdout.read, daemon=True)
+        drain.start()
+        samples = measure(lambda number: _write(file, OURS.format(version=number)), Client(url, token[1]), load)
+    return samples, load.failed
+
+
+def main() -> None:
+    with sample_project() as (command, project):
+        peer, peer_failed = peer_samples()
+        ours, our_failed = our_samples(command, project)
+    median = row("uvicorn --reload: save to live", peer, f"failed requests {sum(peer_failed.values())}")
+    ours_median = row("flash-tui watch: save to live", ours, f"failed requests {sum(our_failed.values())}")
+    ratio("save to live / uvicorn --reload", ours_median, median)
+
+
+if __name__ == "__main__":
+    main()
