@@ -27,6 +27,7 @@ from tests.command import FlashTui, until
 SAVES = 20
 POLL_S = 0.002
 REST_S = 0.5
+PEER_WATCH_S = 2.0  # the peer begins to watch some time after its first answer
 PEER = """
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
@@ -88,6 +89,7 @@ def measure(save: Callable[[int], None], watcher: Client, load: Client) -> list[
     def keep_asking() -> None:
         while not over.is_set():
             load.version()
+            time.sleep(POLL_S)
 
     thread = threading.Thread(target=keep_asking)
     thread.start()
@@ -120,11 +122,18 @@ def peer_samples() -> tuple[list[float], dict[str, int]]:
         port = free_port()
         argv = [sys.executable, "-m", "uvicorn", "app:app", "--reload", "--port", str(port), "--log-level", "warning"]
         server = subprocess.Popen(
-            argv, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            argv,
+            cwd=folder,
+            # Byte code is keyed by whole seconds and size: with it, the peer would serve old code after a quick save.
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             url = f"http://127.0.0.1:{port}/version"
             until(lambda: Client(url).version() == 0, what="the peer to answer")
+            time.sleep(PEER_WATCH_S)
             load = Client(url)
             samples = measure(lambda number: _write(file, PEER.format(version=number)), Client(url), load)
         finally:
