@@ -52,7 +52,7 @@ class RuntimePlatform(Document):
 
 
 class LayerRecord(Document):
-    """How an artifact is put together. Stands in the extra field of the gzip header, which every other reader skips."""
+    """How an artifact is put together. Stands in the comment of the gzip header, which every other reader skips."""
 
     source_digest: Digest
     """Over layer key, user files and generator version: equal for equal sources on any machine."""
