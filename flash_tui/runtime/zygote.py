@@ -5,25 +5,41 @@ The host's side of `flash_tui.worker.zygote`.
 
 from __future__ import annotations
 
+import itertools
+import os
+import shutil
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-from flash_tui.models.errors import ErrorDocument
-from flash_tui.runtime.processes import Child
+import anyio
 
-DISCOVERY_LIMIT_S = 5.0
+from flash_tui.models.errors import BootFailed
+from flash_tui.runtime.control import Control
+from flash_tui.runtime.discovery import (
+    DiscoveryRequest,
+    DiscoveryResult,
+    RequirementsResult,
+    collect_requirements,
+    run_discovery,
+)
+from flash_tui.runtime.processes import Child, Ending, ExitStatus, Output, RunningChild
+from flash_tui.runtime.warm import LayerPair, Plan, make_scratch, warm_up
+from flash_tui.worker.protocol import Message
 
-
-@dataclass(frozen=True, slots=True)
-class LayerPair:
-    """What lies under a project: `interpreter` outside any virtual environment, folders as put on `sys.path`."""
-
-    interpreter: Path
-    base: Path
-    dependencies: Path | None = None
+__all__ = [
+    "Child",
+    "DiscoveryRequest",
+    "DiscoveryResult",
+    "ExitStatus",
+    "LayerPair",
+    "RequirementsResult",
+    "WorkerSource",
+    "WorkerSpec",
+    "Zygote",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,41 +55,6 @@ class WorkerSpec:
     """The complete environment of the worker; nothing is added to it."""
     listen: socket.socket | None = None
     """http only: bound and listening unix socket; handed over, the caller keeps (and closes) its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class DiscoveryRequest:
-    folder: Path
-    """A copy of the user's files and nothing else."""
-    app_name: str
-    python_version: str | None = None
-    """As the official `--python-version`: None lets the endpoints decide."""
-    env_file: Path | None = None
-    """The project's `.env`; loaded without overriding."""
-    timeout_s: float = DISCOVERY_LIMIT_S
-    env: Mapping[str, str] | None = None
-    """The environment to discover in; None = this process's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class DiscoveryResult:
-    manifest: dict[str, Any] = field(default_factory=dict[str, Any])
-    generated: dict[str, str] = field(default_factory=dict[str, str])
-    """File name (relative, posix) → text: handlers, and what else the official build writes per build."""
-    reached: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    """Resource → project files (relative, posix) that were imported with its module."""
-    printed: str = ""
-    """What user modules wrote to stdout and stderr while imported."""
-    error: ErrorDocument | None = None
-    """Set: nothing else but `printed` is. `file` is relative to the folder; `traceback` holds the user's frames."""
-
-
-@dataclass(frozen=True, slots=True)
-class RequirementsResult:
-    requirements: tuple[str, ...] = ()
-    """`requirements.txt` and the `dependencies=[…]` literals of the endpoints, without what is too large to ship."""
-    left_out: tuple[str, ...] = ()
-    """What the official tool leaves out for its size (torch and kin)."""
 
 
 class WorkerSource(Protocol):
@@ -92,34 +73,147 @@ class WorkerSource(Protocol):
         ...
 
 
+class _Reply:
+    """The zygote's answer to one request to fork."""
+
+    def __init__(self) -> None:
+        self.arrived = anyio.Event()
+        self.message: Message = {}
+
+
 class Zygote:
     """A warm interpreter and its forks."""
 
+    def __init__(self, pair: LayerPair, scratch: Path) -> None:
+        self.pair = pair
+        self.left_out: tuple[str, ...] = ()
+        """Modules that are not warm because their import starts a thread, opens a descriptor or fails."""
+        self._scratch = scratch
+        self._chatter = Output()
+        self._tickets = itertools.count()
+        self._replies: dict[int, _Reply] = {}
+        self._endings: dict[int, Ending] = {}
+        self._is_retiring = False
+        self._control: Control
+
     @classmethod
-    async def start(cls, pair: LayerPair, scratch: Path) -> Zygote:
-        """Start and warm up (1–2 s).
+    async def start(cls, pair: LayerPair, scratch: Path, env: Mapping[str, str] | None = None) -> Zygote:
+        """Start and warm up (1 to 2 s). `env`: variables that all later jobs share. The SDK freezes its URLs and keys
+        at import; a fork that has others than the zygote had imports it anew, which costs 40 ms.
 
         Raises:
             BuildFailed: the SDK cannot be imported with this pair; names the versions that clash.
         """
-        raise NotImplementedError
+        zygote = cls(pair, await anyio.to_thread.run_sync(make_scratch, scratch))
+        try:
+            zygote._control, zygote.left_out = await warm_up(
+                pair, zygote._scratch, Plan("zygote", env or {}), zygote._chatter, zygote._hear
+            )
+        except BaseException:
+            await zygote._forget()
+            raise
+        zygote._control.ending.when_set(zygote._on_end)
+        return zygote
+
+    @property
+    def pid(self) -> int:
+        return self._control.process.pid
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it can fork."""
+        return self._control.ending.status is None and not self._is_retiring
 
     async def discover(self, request: DiscoveryRequest) -> DiscoveryResult:
-        """Run the official discovery in a fork; it is killed at `timeout_s` and when this call is cancelled."""
-        raise NotImplementedError
+        """Run the official discovery in a fork; it is killed at `timeout_s` and when this call is cancelled.
+
+        Raises:
+            BootFailed: the zygote has ended, is retiring, or cannot fork.
+        """
+        return await run_discovery(self.fork, self._scratch, request)
 
     async def requirements(self, folder: Path) -> RequirementsResult:
-        """What the project in `folder` asks to be installed; imports no user code."""
-        raise NotImplementedError
+        """What the project in `folder` asks to be installed; imports no user code.
+
+        Raises:
+            BuildFailed: the official functions fail on it.
+            BootFailed: as `discover`.
+        """
+        return await collect_requirements(self.fork, folder)
 
     async def start_worker(self, spec: WorkerSpec) -> Child:
-        """Fork a worker."""
-        raise NotImplementedError
+        """Fork a worker.
+
+        Raises:
+            BootFailed: the zygote has ended, is retiring, or cannot fork.
+        """
+        extra = () if spec.listen is None else (spec.listen.fileno(),)
+        return await self.fork(worker_job(spec), Output(), extra)
+
+    async def fork(self, job: Message, output: Output, extra: Sequence[int]) -> RunningChild:
+        """Fork a process for `job`; its output goes to `output`, descriptors of `extra` are its 3, 4, …
+
+        Raises:
+            BootFailed: the zygote has ended, is retiring, or cannot fork.
+        """
+        ticket, reply = next(self._tickets), _Reply()
+        self._replies[ticket] = reply
+        stdout, stderr = output.attach("stdout"), output.attach("stderr")
+        try:
+            with anyio.CancelScope(shield=True):  # milliseconds; a child that nobody knows must not come about
+                if self.is_usable:
+                    await self._control.send({"do": "fork", "ticket": ticket, "job": job}, (stdout, stderr, *extra))
+                    await reply.arrived.wait()
+        finally:
+            del self._replies[ticket]
+            os.close(stdout)
+            os.close(stderr)
+        pid = reply.message.get("pid")
+        if pid is None:
+            output.close()
+            why = reply.message.get("error", "it has ended" if not self._is_retiring else "it is retiring")
+            raise BootFailed("the warm interpreter cannot fork", where=str(self.pair.interpreter), hint=why)
+
+        async def send_signal(number: int) -> None:
+            await self._control.send({"do": "signal", "pid": pid, "signal": number})
+
+        return RunningChild(pid, output, self._endings[pid], send_signal)
 
     async def retire(self) -> None:
         """No more forks; the interpreter ends with its last child."""
-        raise NotImplementedError
+        self._is_retiring = True
+        await self._control.send({"do": "retire"})
 
     async def aclose(self) -> None:
         """Kill the interpreter and all its forks; reap."""
-        raise NotImplementedError
+        with anyio.CancelScope(shield=True):
+            await self._control.send({"do": "end"})
+            await self._control.end()
+            await self._forget()
+
+    def _hear(self, message: Message) -> None:
+        if "ticket" in message:
+            reply = self._replies.get(message["ticket"])
+            if "pid" in message:
+                self._endings[message["pid"]] = Ending()
+            if reply is not None:
+                reply.message = message
+                reply.arrived.set()
+        elif "exit" in message:
+            self._endings.pop(message["exit"]).set(ExitStatus.of(message["status"]))
+
+    def _on_end(self, _: ExitStatus) -> None:
+        """Its children died with it, by their death signal, unseen."""
+        for ending in self._endings.values():
+            ending.set(ExitStatus())
+        for reply in self._replies.values():
+            reply.arrived.set()
+
+    async def _forget(self) -> None:
+        self._chatter.close()
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(lambda: shutil.rmtree(self._scratch, ignore_errors=True))
+
+
+def worker_job(spec: WorkerSpec) -> Message:
+    return {"kind": spec.kind, "app_dir": str(spec.app_dir), "handler": spec.handler, "env": dict(spec.env)}

@@ -1,0 +1,77 @@
+"""What is imported before user code is known, and how a process notices that an import spoils it for forking."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+from collections.abc import Callable, Iterable
+
+from flash_tui.worker import confinement
+
+ESSENTIAL = ("runpod", "runpod_flash", "runpod_flash.endpoint")
+"""Without these nothing runs: failing to import them fails the build."""
+
+HELPFUL = (
+    "runpod_flash.core.resources",
+    "runpod_flash.runtime.lb_handler",
+    "runpod_flash.cli.commands.build",
+    "fastapi",
+    "uvicorn",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.auto",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
+    "aiohttp",
+    "httpx",
+    "multiprocessing.popen_fork",
+    "concurrent.futures.thread",
+    "asyncio",
+)
+"""Left out one by one where they raise, start a thread or open a descriptor."""
+
+SCRUBBED = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "RUNPOD_ENDPOINT_ID": "warm",
+    "RUNPOD_API_KEY": "warm",
+}
+"""The environment while warm: a deployed worker's, so that the SDK opens no log file."""
+
+
+class Spoiled(Exception):
+    """An import made this process unfit for forking: it must start again without it."""
+
+    def __init__(self, module: str, why: str) -> None:
+        super().__init__(f"{module}: {why}")
+        self.module = module
+        self.why = why
+
+
+def warm(leave_out: Iterable[str], announce: Callable[[str], None]) -> list[str]:
+    """Import all but `leave_out` and return it as a list. `announce` hears of each module before its import.
+
+    Raises:
+        ImportError (or whatever the module raises): an essential module cannot be imported.
+        Spoiled: a module started a thread or left a descriptor open.
+    """
+    skipped = list(leave_out)
+    for name in (*ESSENTIAL, *HELPFUL):
+        if name in skipped:
+            continue
+        announce(name)
+        before = _traces()
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            if name in ESSENTIAL:
+                raise
+            raise Spoiled(name, f"{type(error).__name__}: {error}") from error
+        after = _traces()
+        if after != before:
+            raise Spoiled(name, f"threads and descriptors were {before}, are {after}")
+    gc.collect()
+    gc.freeze()
+    return skipped
+
+
+def _traces() -> tuple[int, int]:
+    return confinement.thread_count(), len(confinement.open_descriptors())
