@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
 import pytest
 from hypothesis import HealthCheck, settings
 
+from flash_tui.paths import Home
 
 # A shared machine is slow at times, which says nothing about the code.
 settings.register_profile("flash-tui", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -33,3 +37,29 @@ def layer_store_folder(pytestconfig: pytest.Config) -> Path:
     cache = pytestconfig.cache
     assert cache is not None
     return Path(cache.mkdir("layers"))
+
+
+@dataclass(frozen=True, slots=True)
+class RunningPlatform:
+    """The platform all tests of a run share; apps keep them apart."""
+
+    url: str
+    token: str
+    home: Home
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory, layer_store_folder: Path) -> Iterator[RunningPlatform]:
+    """A running daemon with a home of its own; always stopped."""
+    from flash_tui.client import local_platform
+
+    home = Home(root=tmp_path_factory.mktemp("home"), layers=layer_store_folder)
+    try:
+        address = anyio.run(local_platform.ensure_running, home)
+        yield RunningPlatform(address.url, address.token, home)
+    finally:
+        anyio.run(local_platform.stop, home)

@@ -1,0 +1,19 @@
+"""Where a platform is reached and who runs it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flash_tui.models.document import Document
+
+
+class PlatformDocument(Document):
+    """The address file, and the answer to the question after a platform's health."""
+
+    pid: int
+    url: str
+    """Origin: scheme, host and port, without a slash at its end."""
+    home: str
+    """Absolute path of its FLASH_TUI_HOME."""
+    version: str
+    started_at: datetime
