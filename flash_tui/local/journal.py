@@ -178,7 +178,8 @@ class Journal:
                 lines.append(lines[-1].model_copy(update={"stream": "system", "text": note}))
             self.publish(_batch(lines))
             try:
-                await self._archive.write(lines)
+                with anyio.CancelScope(shield=True):  # they are in no list any more
+                    await self._archive.write(lines)
             except FlashTuiError:
                 self._pending.lost += len(lines)
                 raise
