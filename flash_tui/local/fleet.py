@@ -109,6 +109,9 @@ class Fleet:
     def endpoint(self, endpoint_id: EndpointId) -> EndpointRuntime | None:
         return self._endpoints.get(endpoint_id)
 
+    def endpoints(self) -> tuple[EndpointRuntime, ...]:
+        return tuple(self._endpoints.values())
+
     def of_environment(self, environment_id: EnvironmentId) -> tuple[EndpointRuntime, ...]:
         return tuple(r for r in self._endpoints.values() if r.plan.environment_id == environment_id)
 
@@ -153,6 +156,20 @@ class Fleet:
         self.bell.ring()
         self._environment_changed(environment_id)
         return tuple(outdated)
+
+    def block(self, plans: Iterable[WorkerPlan], error: ErrorDocument) -> None:
+        """These should be served and cannot be: nothing is started until `serve` says otherwise."""
+        for plan in plans:
+            runtime = EndpointRuntime(plan, blocked=error)
+            runtime.last_death = Worker(
+                id=WorkerId(""),
+                state=WorkerState.UNHEALTHY,
+                build=plan.version,
+                build_id=plan.build_id,
+                error=error.what,
+            )
+            self._endpoints[plan.endpoint_id] = runtime
+            self._environment_changed(plan.environment_id)
 
     def _adopt(self, endpoint_id: EndpointId, plan: WorkerPlan) -> None:
         runtime = self._endpoints.get(endpoint_id)

@@ -82,6 +82,8 @@ DRAIN_LIMIT_S: Final = 30.0
 """For requests and jobs in hand of a worker that is replaced."""
 STOP_GRACE_S: Final = 5.0
 """Between SIGTERM and SIGKILL."""
+SHUTDOWN_GRACE_S: Final = 1.5
+"""The same when the platform itself ends: jobs in hand are queued again at its next start."""
 CANDIDATE_GRACE_S: Final = 0.2
 """The same for a new worker that never served: it has nothing to finish."""
 ZYGOTE_IDLE_S: Final = 600.0

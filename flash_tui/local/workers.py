@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -98,6 +99,9 @@ class RunningWorker:
     """Jobs it is to be told to stop."""
     stopping: dict[JobId, float] = field(default_factory=dict[JobId, float])
     """Jobs it was told to stop, and when (monotonic seconds) it must have let go of them."""
+    forked_at: float = 0.0
+    ready_at: float = 0.0
+    """Monotonic seconds, once it is."""
     forked: anyio.Event = field(default_factory=anyio.Event)
     ready: anyio.Event = field(default_factory=anyio.Event)
     ended: anyio.Event = field(default_factory=anyio.Event)
@@ -119,6 +123,16 @@ class RunningWorker:
     @property
     def gets_work(self) -> bool:
         return self.role is Role.SERVING and self.is_ready and self.is_alive
+
+    def mark_forked(self, child: Child) -> None:
+        self.child = child
+        self.forked_at = time.monotonic()
+        self.forked.set()
+
+    def mark_ready(self) -> None:
+        if not self.is_ready:
+            self.ready_at = time.monotonic()
+            self.ready.set()
 
     def observed(self) -> Observed:
         return Observed(self.id, self.plan.endpoint_id, self.plan.build_id, self.role, self.is_ready)

@@ -163,7 +163,7 @@ class Dispatcher:
         if not has_work:
             self._look_for_lost_results(worker)
         if not worker.is_ready:
-            worker.ready.set()
+            worker.mark_ready()
             self._fleet.changed(worker)
         if worker.role is Role.STOPPING:
             await anyio.sleep(limits.STOPPED_POLL_HOLD_S)

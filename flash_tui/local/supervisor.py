@@ -1,0 +1,265 @@
+"""Worker processes: started, listened to, watched, drained, stopped, reaped. What to do is decided elsewhere.
+
+Each worker's life is one task of the group that `run` holds, from the wish to start it to its last line; whoever asked
+for it waits on the worker's events and may go away at any time without leaving a process behind.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+import anyio
+from anyio.abc import TaskGroup, TaskStatus
+
+from flash_tui.local import limits
+from flash_tui.local.fleet import Fleet
+from flash_tui.local.health import wait_until_healthy
+from flash_tui.local.reconcile import Role
+from flash_tui.local.sdk_log import parse_sdk_line
+from flash_tui.local.worker_environment import worker_env
+from flash_tui.local.workers import RunningWorker, WorkerPlan
+from flash_tui.local.zygotes import OpenSource, Zygotes
+from flash_tui.models.errors import BootFailed, FlashTuiError
+from flash_tui.models.log import LogLine
+from flash_tui.models.states import EndpointKind
+from flash_tui.paths import Home
+from flash_tui.runtime.processes import Child
+from flash_tui.runtime.zygote import LayerPair, WorkerSpec
+
+_OUTPUT_GRACE_S = 0.3
+"""A process that a worker left behind may hold its pipes open; its lines are not waited for longer than this."""
+_SHUTDOWN_S = 8.0
+_BACKLOG = 1024
+
+
+class Supervisor:
+    """`origin` is where workers reach the platform, `token` is the workers' key."""
+
+    def __init__(
+        self,
+        home: Home,
+        fleet: Fleet,
+        open_source: OpenSource,
+        log: Callable[[LogLine], None],
+        origin: str,
+        token: str,
+    ) -> None:
+        self._home = home
+        self._fleet = fleet
+        self._log = log
+        self._origin = origin
+        self._token = token
+        self._zygotes = Zygotes(open_source, home.scratch)
+        self._group: TaskGroup | None = None
+        self._is_stopping = False
+        """The platform ends: what its workers have in hand is for the next start to sort out."""
+        self.on_change: Callable[[RunningWorker], None] = lambda _: None
+        """Its role or readiness changed."""
+        self.on_gone: Callable[[RunningWorker, str], None] = lambda _, __: None
+        """It has ended, and how; called before anybody is told."""
+        self.on_line: Callable[[str, str | None], None] = lambda _, __: None
+        """The SDK spoke of a job (its id, and why its result could not be sent, if that is what it said)."""
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Hold the workers until cancelled; then stop and reap them all."""
+        try:
+            async with anyio.create_task_group() as group:
+                self._group = group
+                task_status.started()
+                await anyio.sleep_forever()
+        finally:
+            self._group = None
+            with anyio.move_on_after(_SHUTDOWN_S, shield=True):
+                await self._zygotes.aclose()
+
+    async def warm(self, pair: LayerPair) -> None:
+        """Have an interpreter ready for these layers before it is needed. Raises FlashTuiError."""
+        await self._zygotes.warm(pair)
+
+    def warm_soon(self, pair: LayerPair) -> None:
+        """The same without waiting; a failure is left for the worker that needs the interpreter to report."""
+        if self._group is not None:
+            self._group.start_soon(self._try_to_warm, pair)
+
+    async def _try_to_warm(self, pair: LayerPair) -> None:
+        with suppress(FlashTuiError):  # who starts a worker with these layers gets the same error, and is told
+            await self._zygotes.warm(pair)
+
+    # --- start
+
+    def start(self, plan: WorkerPlan, role: Role) -> RunningWorker:
+        """Begin to start a worker. Its events tell when it is forked, ready and ended."""
+        worker = RunningWorker(plan, role)
+        self._fleet.add(worker)
+        if self._group is None:
+            worker.error = FlashTuiError("the platform is stopping", where=plan.endpoint).document()
+            self._end(worker)
+        else:
+            self._group.start_soon(self._live, worker)
+        return worker
+
+    async def _live(self, worker: RunningWorker) -> None:
+        try:
+            await self._launch(worker)
+            if worker.child is not None:
+                await self._attend(worker, worker.child)
+        except FlashTuiError as error:
+            worker.error = error.document()
+        except anyio.get_cancelled_exc_class():
+            self._is_stopping = True
+            worker.role = Role.STOPPING
+            self.announce(worker)  # its open polls are answered, so that it can end
+            raise
+        finally:
+            if worker.child is not None and worker.exit is None:
+                with anyio.CancelScope(shield=True):
+                    worker.exit = await worker.child.stop(limits.SHUTDOWN_GRACE_S)
+            self._end(worker)
+
+    async def _launch(self, worker: RunningWorker) -> None:
+        listen = self._listen(worker) if worker.plan.kind is EndpointKind.LOAD_BALANCED else None
+        try:
+            # Cancelled in between, the process would be nobody's: it is let through and stopped by the caller.
+            with anyio.CancelScope(shield=True):
+                worker.mark_forked(await self._zygotes.start(worker.plan.pair, self._spec(worker, listen)))
+        finally:
+            if listen is not None:
+                listen.close()  # the worker has its own; with ours open a dead worker would seem to accept
+        self._fleet.changed(worker)
+
+    def _listen(self, worker: RunningWorker) -> socket.socket:
+        path = self._home.socket(f"{worker.id}.sock")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listener.bind(str(path))
+            path.chmod(0o600)
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            listener.close()
+            raise BootFailed(
+                f"{worker.plan.endpoint} has nowhere to listen: {error.strerror}",
+                where=str(path),
+                hint="look for a full disk, or set FLASH_TUI_HOME to a folder with a shorter path",
+            ) from error
+        worker.socket_path = str(path)
+        return listener
+
+    def _spec(self, worker: RunningWorker, listen: socket.socket | None) -> WorkerSpec:
+        plan = worker.plan
+        home = self._home.platform / "endpoints" / plan.endpoint_id / "home"
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        env = worker_env(
+            plan.env,
+            endpoint_id=plan.endpoint_id,
+            worker_id=worker.id,
+            kind=plan.kind,
+            origin=self._origin,
+            token=self._token,
+            home=home,
+            platform_home=self._home.root,
+        )
+        kind: Literal["queue", "http"] = "queue" if plan.kind is EndpointKind.QUEUE else "http"
+        return WorkerSpec(kind=kind, app_dir=plan.app_dir, handler=plan.handler, env=env, listen=listen)
+
+    # --- attend
+
+    async def _attend(self, worker: RunningWorker, child: Child) -> None:
+        """Until the process has ended and its lines are read."""
+        async with anyio.create_task_group() as group:
+            read = anyio.Event()
+            group.start_soon(self._read, worker, child, read)
+            if worker.plan.kind is EndpointKind.LOAD_BALANCED:
+                group.start_soon(self._wait_for_health, worker)
+            if worker.role is Role.STOPPING:
+                group.start_soon(child.stop, limits.CANDIDATE_GRACE_S)
+            worker.exit = await child.wait()
+            with anyio.move_on_after(_OUTPUT_GRACE_S):
+                await read.wait()
+            group.cancel_scope.cancel()
+
+    async def _wait_for_health(self, worker: RunningWorker) -> None:
+        await wait_until_healthy(worker.socket_path)
+        worker.mark_ready()
+        self.announce(worker)
+
+    async def _read(self, worker: RunningWorker, child: Child, read: anyio.Event) -> None:
+        async for stream, text in child.lines():
+            sdk_line = parse_sdk_line(text)
+            if sdk_line is not None and sdk_line.job_id is not None:
+                self.on_line(sdk_line.job_id, sdk_line.complaint)
+            shown = text if sdk_line is None else sdk_line.text
+            worker.tail.append((stream, shown))
+            self._log(worker.plan.line(shown, worker=worker.id, stream=stream))
+        read.set()
+
+    def announce(self, worker: RunningWorker) -> None:
+        """Tell everybody that its role or readiness changed."""
+        self._fleet.changed(worker)
+        self.on_change(worker)
+
+    def _end(self, worker: RunningWorker) -> None:
+        if worker.socket_path:
+            Path(worker.socket_path).unlink(missing_ok=True)
+        was_stopped = worker.role is Role.STOPPING
+        reason = worker.exit.text if worker.exit is not None else "it could not be started"
+        if worker.error is not None and worker.exit is None:
+            reason = worker.error.what
+        worker.ended.set()
+        if self._is_stopping:
+            return
+        if not was_stopped and not worker.is_expected_to_end:
+            self._log(worker.plan.line(f"worker ended: {reason}", worker=worker.id))
+        self._fleet.remove(worker)
+        self.on_gone(worker, f"its worker ended ({reason})")
+
+    # --- end
+
+    async def stop(self, worker: RunningWorker, grace_s: float = limits.STOP_GRACE_S) -> None:
+        """SIGTERM, `grace_s`, SIGKILL; returns when it has ended. One that is being started ends as it comes up."""
+        worker.role = Role.STOPPING
+        self.announce(worker)
+        if worker.child is not None:
+            await worker.child.stop(grace_s)
+        await worker.ended.wait()
+
+    async def drain(self, worker: RunningWorker, limit_s: float = limits.DRAIN_LIMIT_S) -> None:
+        """Let it finish what it has, then stop it. It gets nothing more from the moment this is called."""
+        if worker.role is not Role.DRAINING:
+            worker.role = Role.DRAINING
+            self.announce(worker)
+        with anyio.move_on_after(limit_s):
+            while worker.is_busy and worker.is_alive:
+                await worker.bell.wait()
+        if worker.is_alive:
+            await self.stop(worker)
+
+    def drain_soon(self, worker: RunningWorker, limit_s: float = limits.DRAIN_LIMIT_S) -> None:
+        """The same in the supervisor's own time."""
+        if self._group is not None:
+            self._group.start_soon(self.drain, worker, limit_s)
+
+    def stop_soon(self, worker: RunningWorker, grace_s: float = limits.STOP_GRACE_S) -> None:
+        if self._group is not None:
+            self._group.start_soon(self.stop, worker, grace_s)
+
+    def replace(self, worker: RunningWorker, reason: str) -> None:
+        """End a worker in charge; reconciliation starts another at once."""
+        if worker.role not in {Role.SERVING, Role.STARTING}:
+            return
+        worker.is_expected_to_end = True
+        self._log(worker.plan.line(f"worker is replaced: {reason}", worker=worker.id))
+        worker.role = Role.DRAINING
+        self.announce(worker)
+        self.drain_soon(worker)
+
+    async def close_unused(self) -> None:
+        """Let go of interpreters that nobody needs."""
+        pairs = {worker.plan.pair for worker in self._fleet.workers()}
+        pairs |= {runtime.plan.pair for runtime in self._fleet.endpoints()}
+        await self._zygotes.close_unused(frozenset(pairs))
