@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
+import shutil
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +104,65 @@ async def stop(home: Home) -> bool:
         await _until(lambda: not is_locked(home.platform_lock))
         return True
     raise _failed(home, f"the local platform did not stop within {_STOP_TIMEOUT_S:.0f} s")
+
+
+async def reset(home: Home) -> None:
+    """Stop the platform of `home` and delete all it holds.
+
+    Raises:
+        TargetUnreachable: it does not stop.
+    """
+    await stop(home)
+    lock = FileLock(home.start_lock)
+    try:
+        with anyio.fail_after(_START_TIMEOUT_S):
+            await _until(lock.acquire)
+        # Somebody may have started one between the two lines above; once the lock is ours nobody does.
+        await stop(home)
+        await anyio.to_thread.run_sync(_delete, home.platform)
+    finally:
+        lock.release()
+
+
+def _delete(folder: Path) -> None:
+    """By a rename first, so that a platform started meanwhile begins with an empty folder of its own."""
+    aside = folder.with_name(f"{folder.name}.{secrets.token_hex(6)}.deleted")
+    folder.rename(aside)
+    for path, _, _ in os.walk(aside):
+        Path(path).chmod(0o700)  # unpacked builds are read-only
+    shutil.rmtree(aside)
+
+
+def official_environment(address: PlatformAddress) -> dict[str, str]:
+    """The variables that point the official tools and packages at the platform. Source: runpod_flash `core/urls.py`."""
+    return {
+        "RUNPOD_API_BASE_URL": address.url,
+        "RUNPOD_ENDPOINT_BASE_URL": f"{address.url}/v2",
+        "RUNPOD_REST_API_URL": f"{address.url}/v1",
+        "RUNPOD_HAPI_URL": address.url,
+        "RUNPOD_CONSOLE_URL": address.url,
+        "RUNPOD_URL_MIXED_OK": "1",
+        "RUNPOD_API_KEY": address.token,
+    }
+
+
+async def follow_log(home: Home, every_s: float) -> AsyncIterator[str]:
+    """Lines as they are added to the platform's log; never ends. A log that begins anew is read from its start."""
+    offset = home.platform_log.stat().st_size if home.platform_log.exists() else 0
+    rest = b""
+    while True:
+        await anyio.sleep(every_s)
+        try:
+            with home.platform_log.open("rb") as file:
+                offset = offset if offset <= os.fstat(file.fileno()).st_size else 0
+                file.seek(offset)
+                added = file.read()
+        except FileNotFoundError:
+            continue
+        offset += len(added)
+        *lines, rest = (rest + added).split(b"\n")
+        for line in lines:
+            yield line.decode("utf-8", "replace")
 
 
 def log_tail(home: Home, lines: int) -> list[str]:

@@ -17,3 +17,7 @@ class PlatformDocument(Document):
     """Absolute path of its FLASH_TUI_HOME."""
     version: str
     started_at: datetime
+
+    def uptime_s(self, now: datetime) -> float:
+        """Seconds since it started."""
+        return max(0.0, (now - self.started_at).total_seconds())
