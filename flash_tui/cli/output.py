@@ -107,6 +107,10 @@ class Output:
             return text
         return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
 
+    def coloured_data(self, text: str, colour: str) -> str:
+        """`text` in a colour, for stdout."""
+        return self.coloured(text, colour, stream=self._stdout)
+
     def _clear(self) -> None:
         if self._transient:
             self._stderr.write("\r\x1b[2K")

@@ -172,6 +172,7 @@ class Changes:
                 rebuild = rebuild or not rules.ignores_folder(path)
             elif not is_litter(path) and not rules.ignores_file(path):
                 paths.add(path)
+                rebuild = rebuild or path == ".gitignore"  # other folders may matter now
         if paths or rebuild:
             await self._raw_send.send(_Raw(now, frozenset(paths), bulk=rebuild, everything=rebuild))
         return rebuild

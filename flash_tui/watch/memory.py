@@ -54,7 +54,9 @@ def remember(
     version: int | None,
     generation: int = 0,
 ) -> None:
-    """Write it down, by rename: a reader sees the old or the new one whole."""
+    """Write it down, by rename: a reader sees the old or the new one whole. The generation never goes down."""
+    before = recall(settings, environment)
+    generation = max(generation, before.generation if before is not None else 0)
     record = LastLive(
         app=settings.app,
         target=settings.target,

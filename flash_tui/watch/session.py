@@ -74,12 +74,8 @@ Report = Callable[[StageReport], None]
 class Work(Protocol):
     """What a generation asks of the rest of the program. Errors are `FlashTuiError`s."""
 
-    async def check(self, paths: tuple[str, ...]) -> ErrorDocument | None:
-        """A syntax error among `paths`, found without any process."""
-        ...
-
     async def build(self, report: Report) -> Prepared:
-        """Build what is in the folder. Cancelled when superseded."""
+        """Build what is in the folder, a check of its syntax first. Cancelled when superseded."""
         ...
 
     async def upload(self, prepared: Prepared, report: Report) -> Uploaded:
@@ -110,7 +106,7 @@ class _Attempt:
         if report.elapsed_ms is None:
             self.stage = report.stage
         else:
-            self.stages_ms[str(report.stage)] = report.elapsed_ms
+            self.stages_ms[str(report.stage)] = self.ticket.stages_ms.get(str(report.stage), 0.0) + report.elapsed_ms
 
     def end(self) -> None:
         self.stop.set()
@@ -168,18 +164,18 @@ class Session:
 
     def saw(self, files: Files, *, saved_at: float, stages_ms: Mapping[str, float], expected: bool = True) -> None:
         """The folder was looked at. `expected`: files were said to have changed, so "no change" is worth a word."""
-        changed = changed_paths(self.state.seen, files)
-        if not changed:
-            if expected:
-                self._emit("unchanged", reason="the same content as before")
-            return
-        self.state.seen = files
-        self._next_generation(saved_at, stages_ms)
-        self._emit("change", paths=changed)
-        if not self.state.is_dirty and self.state.running is None:
-            same = "what is live" if files == self.state.live else "what failed before"
-            self._emit("unchanged", reason=f"the same content as {same}")
-        self._wake.set()
+        state = self.state
+        changed = changed_paths(state.seen, files)
+        is_idle = state.running is None and state.paused is None
+        if changed:
+            state.seen, state.failed = files, None
+            self._next_generation(saved_at, stages_ms)
+            self._emit("change", paths=changed)
+            if is_idle and not state.is_dirty:
+                self._emit("unchanged", reason="the same content as what is live")
+            self._wake.set()
+        elif expected and is_idle and state.failed is None:
+            self._emit("unchanged", reason="the same content as before")
 
     def deploy(self) -> None:
         """A person wants what is in the folder to go live now, changed or not; a pause ends."""
@@ -274,12 +270,6 @@ class Session:
     async def _carry_out(self, attempt: _Attempt) -> Released:
         """The stages in order; a superseded generation gives up wherever it is."""
         with attempt.building:
-            started_at = self._clock()
-            error = await self._work.check(attempt.ticket.paths)
-            spent_ms = (self._clock() - started_at) * 1000
-            attempt.stages_ms["check"] = attempt.stages_ms.get("check", 0.0) + spent_ms
-            if error is not None:
-                return Released(Outcome.FAILED, error=error)
             prepared = await self._work.build(attempt.report)
             self._built(attempt, prepared)
             attempt.uploaded = await self._work.upload(prepared, attempt.report)
@@ -299,7 +289,8 @@ class Session:
 
     def _built(self, attempt: _Attempt, prepared: Prepared) -> None:
         """Take over what was built, where the folder had moved on unseen."""
-        attempt.stages_ms |= {stage: ms for stage, ms in prepared.timings_ms.items() if stage != "check"}
+        attempt.stages_ms |= prepared.timings_ms
+        attempt.stages_ms["check"] = attempt.ticket.stages_ms.get("check", 0.0) + prepared.timings_ms.get("check", 0.0)
         before = attempt.ticket.files
         if prepared.files != before:
             attempt.ticket = replace(attempt.ticket, files=prepared.files)
@@ -346,6 +337,8 @@ class Session:
         newer = self._generation > attempt.ticket.generation
         reason = f"by generation {self._generation}" if newer else "cancelled"
         self._emit("superseded", attempt, reason=reason)
+        if not newer:
+            self._emit("unchanged", reason="cancelled; the next save tries again")
 
     def _unreachable(self, attempt: _Attempt, error: TargetUnreachable) -> None:
         """Try again by itself: the platform may be on its way back."""

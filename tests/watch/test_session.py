@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flash_tui.models.errors import BuildFailed, ErrorDocument, TargetUnreachable
+from flash_tui.models.errors import BuildFailed, TargetUnreachable
 from flash_tui.models.states import Outcome
 from flash_tui.models.watch_events import WatchEvent
 from flash_tui.watch.decide import MAX_SUPERSEDED, MAX_SUPERSEDING_S, State, next_step
@@ -26,7 +26,7 @@ DEADLINE_S = 10
 @dataclass(frozen=True)
 class FakeBuild:
     files: Mapping[str, str]
-    timings_ms: Mapping[str, float] = field(default_factory=lambda: {"discover": 34.04, "pack": 3.0})
+    timings_ms: Mapping[str, float] = field(default_factory=lambda: {"check": 4.0, "discover": 34.04, "pack": 3.0})
 
 
 class FakeWork:
@@ -39,12 +39,8 @@ class FakeWork:
         self.may_commit.set()
         self.building, self.releasing = anyio.Event(), anyio.Event()
         self.build_error: Exception | None = None
-        self.syntax_error: ErrorDocument | None = None
         self.live: list[str] = []
         self.builds = self.running = 0
-
-    async def check(self, paths: tuple[str, ...]) -> ErrorDocument | None:
-        return self.syntax_error
 
     async def build(self, report: Report) -> FakeBuild:
         self.builds += 1
@@ -224,16 +220,6 @@ async def test_an_older_failure_is_not_shown_when_something_newer_waits() -> Non
         bench.work.build_error = None
         await bench.until("live")
     assert "failed" not in bench.told()
-
-
-async def test_a_syntax_error_starts_no_build() -> None:
-    bench = Bench()
-    bench.work.syntax_error = ErrorDocument(code="build_failed", what="'(' was never closed", file="a.py", line=1)
-    async with running(bench):
-        bench.save("2")
-        failed = await bench.until("failed")
-    assert failed.stage == "check"
-    assert bench.work.builds == 0
 
 
 async def test_the_same_content_again_is_no_change() -> None:
