@@ -10,7 +10,6 @@ A key says everything that decides the content: resolved versions, Python, platf
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -24,12 +23,15 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.from_thread
+import anyio.to_thread
 
 from flash_tui.models.errors import FlashTuiError
 from flash_tui.models.identifiers import LayerKey
 from flash_tui.runtime import pins
 from flash_tui.runtime.archive import PackedLayer, written_aside
 from flash_tui.runtime.bytecode import compile_layer
+from flash_tui.runtime.file_lock import FileLock
 from flash_tui.runtime.interpreters import Interpreter
 from flash_tui.runtime.packing import EXCLUDED, pack_folder
 from flash_tui.runtime.resolution import Resolution, Resolver, platform_options
@@ -69,7 +71,7 @@ class LayerStore:
         """
         text = pins.pins(generation)
         version = pins.pinned_version(generation)
-        key = _key("base", interpreter, text)
+        key = base_key(generation, interpreter)
         return self.find(key) or await self._install(
             key, f"runpod-flash {version} and what it needs", text.splitlines(), version, interpreter, report
         )
@@ -156,7 +158,7 @@ class LayerStore:
     def _pack(self, layer: Layer) -> PackedLayer:
         place = layer.folder.parent
         with written_aside(place / "packed.deflate") as stream:
-            length, crc, size = pack_folder(layer.folder, stream)
+            length, crc, size = pack_folder(layer.folder, stream, anyio.from_thread.check_cancelled)
         with written_aside(place / "packed.json") as stream:
             stream.write(json.dumps({"length": length, "crc": crc, "size": size}).encode())
         return PackedLayer(place / "packed.deflate", length, crc, size)
@@ -164,22 +166,16 @@ class LayerStore:
     @asynccontextmanager
     async def _lock(self, key: str) -> AsyncGenerator[None]:
         """One process and one task at a time per key. Polled, so that waiting can be cancelled."""
-        path = self.root / "locks" / f"{key}.lock"
+        lock = FileLock(self.root / "locks" / f"{key}.lock")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            while not lock.acquire():  # noqa: ASYNC110 - the holder may be another process
+                await anyio.sleep(_LOCK_POLL_S)
         except OSError as error:
             raise _unwritable(self.root, error) from error
         try:
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    await anyio.sleep(_LOCK_POLL_S)
             yield
         finally:
-            os.close(descriptor)
+            lock.release()
 
     async def _install(
         self,
@@ -238,6 +234,11 @@ class LayerStore:
                 total -= sizes[folder]
                 removed.append(key)
         return tuple(removed)
+
+
+def base_key(generation: str, interpreter: Interpreter) -> LayerKey:
+    """The key of a base layer, whether it is installed or not."""
+    return _key("base", interpreter, pins.pins(generation))
 
 
 def _key(kind: str, interpreter: Interpreter, *parts: str) -> LayerKey:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
@@ -101,15 +101,17 @@ def _deflate(block: bytes) -> bytes:
     return compressor.compress(block) + compressor.flush(zlib.Z_FULL_FLUSH)
 
 
-def pack_folder(folder: Path, output: IO[bytes]) -> tuple[int, int, int]:
+def pack_folder(folder: Path, output: IO[bytes], pulse: Callable[[], None] = lambda: None) -> tuple[int, int, int]:
     """Write the layer's deflate bytes; returns (bytes written, CRC-32, length inflated). Blocks for seconds.
 
-    The blocks are deflated side by side (zlib lets go of the interpreter) and written in order.
+    The blocks are deflated side by side (zlib lets go of the interpreter) and written in order. `pulse` is called
+    between blocks; what it raises ends the packing.
     """
     written = crc = size = 0
     running: deque[Future[bytes]] = deque()
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="flash-tui-pack") as pool:
         for block in _blocks(folder):
+            pulse()
             crc, size = zlib.crc32(block, crc), size + len(block)
             running.append(pool.submit(_deflate, block))
             if len(running) > 2 * _THREADS:
