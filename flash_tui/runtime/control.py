@@ -7,8 +7,10 @@ import os
 import signal
 import socket
 from asyncio.subprocess import Process
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import anyio
 
@@ -52,11 +54,13 @@ class Control:
         mine, theirs = socket.socketpair()
         stdout, stderr = output.attach("stdout"), output.attach("stderr")
         try:
-            process = await asyncio.create_subprocess_exec(
+            # shielded: a process that was started and is not known here could not be reaped
+            starting = asyncio.create_subprocess_exec(
                 str(interpreter), "-I", "-S", "-X", "utf8", str(BOOT), str(theirs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL, stdout=stdout, stderr=stderr,
                 pass_fds=(theirs.fileno(),), env=env, cwd=scratch, start_new_session=True,
             )  # fmt: skip
+            process = await _unbroken(starting)
         except BaseException:
             mine.close()
             output.close()
@@ -85,7 +89,8 @@ class Control:
     def signal_group(self, number: int) -> None:
         """Signal the process and what it started, unless it was reaped already."""
         if self.process.returncode is None:
-            os.killpg(self.process.pid, number)
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
 
     async def end(self, limit_s: float = END_LIMIT_S) -> None:
         """Wait for the process to end, kill it after the limit; reaped on return, also when cancelled."""
@@ -116,4 +121,12 @@ class Control:
             pass  # what it said last
         asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # what it left behind
         self.ending.set(ExitStatus() if watch.cancelled() else ExitStatus.of(watch.result()))
+
+
+async def _unbroken(starting: Coroutine[Any, Any, Process]) -> Process:
+    with anyio.CancelScope(shield=True):
+        return await starting
+    raise AssertionError  # the scope swallows nothing but its own cancellation

@@ -41,7 +41,7 @@ def main() -> None:
     sys.meta_path.insert(0, OneName("flash_tui", package))  # type: ignore[arg-type]
     from flash_tui.worker import lifecycle  # noqa: PLC0415 - findable only now
 
-    lifecycle.run(int(sys.argv[1]), AT_START)
+    lifecycle.run(int(sys.argv[1]), os.path.abspath(__file__), AT_START)
 
 
 if __name__ == "__main__":

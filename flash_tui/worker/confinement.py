@@ -9,10 +9,12 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import locale
+import multiprocessing.process
 import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 
@@ -97,12 +99,17 @@ def set_environment(env: Mapping[str, str]) -> None:
     """Replace the environment whole, and what the C library has made of it."""
     os.environ.clear()
     os.environ.update(env)
-    if hasattr(time, "tzset"):
-        time.tzset()
+    time.tzset()
     try:
         locale.setlocale(locale.LC_CTYPE, "")
     except locale.Error:
         locale.setlocale(locale.LC_CTYPE, "C")
+
+
+def renew_identity() -> None:
+    """What a fork shares with its parent and a fresh process has for itself."""
+    multiprocessing.process.current_process().authkey = os.urandom(32)
+    tempfile.tempdir = None
 
 
 def confine() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flash_tui.worker import confinement, frozen, layers
+from flash_tui.worker import confinement, layers
 
 
 @dataclass(frozen=True)
@@ -19,21 +19,55 @@ class Job:
     kind: str
     document: dict[str, Any]
     fds: Sequence[int]
-    """stdout, stderr, then what the kind needs: a listening socket, or where results go."""
+    """stdout, stderr, then what the kind needs: a listening socket, or where results and stacks go."""
+
+    @property
+    def is_worker(self) -> bool:
+        return self.kind in ("queue", "http")
 
 
-def run(job: Job, at_start: frozenset[str], *, warm: bool) -> None:
-    """Become the job's process and do it. `warm`: the SDK was imported before the job was known."""
+def take_place(job: Job) -> Job:
+    """Give the process the job's descriptors, signal table and limits; the job as it is numbered from now on."""
+    confinement.reset_signals()
     extra = confinement.keep_descriptors(job.fds[0], job.fds[1], job.fds[2:])
     confinement.confine()
-    clear_main(job.document.get("handler", ""))
-    if job.kind in ("queue", "http"):
-        _run_worker(job, extra, at_start, warm=warm)
+    return Job(job.kind, job.document, (1, 2, *extra))
+
+
+def enter_environment(job: Job) -> None:
+    """The job's environment; for a discovery with what the project's `.env` adds, as the official import would."""
+    confinement.set_environment(job.document["env"])
+    if job.document.get("env_file"):
+        from dotenv import load_dotenv  # noqa: PLC0415 - the SDK's own reader, findable once the layers are there
+
+        load_dotenv(job.document["env_file"])
+
+
+def run(job: Job, at_start: frozenset[str]) -> None:
+    """Do it. The process has its place and environment, and the SDK is imported."""
+    _clear_main(job.document.get("handler", "discovery"))
+    extra = job.fds[2:]
+    if job.is_worker:
+        _enter_app(job.document["app_dir"], at_start)
+    if job.kind == "queue":
+        from flash_tui.worker import queue_worker  # noqa: PLC0415 - it imports the SDK
+
+        queue_worker.serve(job.document["app_dir"], job.document["handler"])
+    elif job.kind == "http":
+        from flash_tui.worker import http_worker  # noqa: PLC0415 - the same
+
+        http_worker.serve(job.document["app_dir"], job.document["handler"], extra[0])
+    elif job.kind == "requirements":
+        from flash_tui.worker import requirements  # noqa: PLC0415 - the same
+
+        requirements.collect(job.document, extra[0])
     else:
-        _run_project(job, extra, at_start, warm=warm)
+        from flash_tui.worker import discovery  # noqa: PLC0415 - the same
+
+        discovery.discover(job.document, extra[0], extra[1], at_start)
 
 
-def clear_main(handler: str) -> None:
+def _clear_main(handler: str) -> None:
     """`__main__` and the command line as user code sees them: nothing of ours."""
     main = types.ModuleType("__main__")
     main.__dict__["__builtins__"] = sys.modules["builtins"]
@@ -42,33 +76,10 @@ def clear_main(handler: str) -> None:
     sys.orig_argv = [sys.executable, handler]
 
 
-def _run_worker(job: Job, extra: Sequence[int], at_start: frozenset[str], *, warm: bool) -> None:
-    document = job.document
-    folder: str = document["app_dir"]
+def _enter_app(folder: str, at_start: frozenset[str]) -> None:
+    """Stand in the build's folder with its files on top of the path."""
     confinement.bind_descendants()
-    if warm:
-        confinement.set_environment(document["env"])
-        frozen.thaw()
     layers.forget_shadowed(folder, at_start)
     layers.put_on_top(folder)
     layers.overlay_build_module(folder)
     os.chdir(folder)
-    if job.kind == "queue":
-        from flash_tui.worker import queue_worker  # noqa: PLC0415 - it imports the SDK
-
-        queue_worker.serve(folder, document["handler"])
-    else:
-        from flash_tui.worker import http_worker  # noqa: PLC0415 - the same
-
-        http_worker.serve(folder, document["handler"], extra[0])
-
-
-def _run_project(job: Job, extra: Sequence[int], at_start: frozenset[str], *, warm: bool) -> None:
-    from flash_tui.worker import discovery, requirements  # noqa: PLC0415 - they import the SDK
-
-    if warm:
-        confinement.set_environment(job.document["env"])
-    if job.kind == "requirements":
-        requirements.collect(job.document, extra[0])
-    else:
-        discovery.discover(job.document, extra[0], extra[1], at_start)

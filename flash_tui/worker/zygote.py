@@ -75,6 +75,7 @@ class Zygote:
             if pid == 0:
                 os.setsid()
                 confinement.die_with_parent(parent)
+                confinement.renew_identity()
                 return job
             self.children.add(pid)
             self._answer(ticket, pid=pid)
