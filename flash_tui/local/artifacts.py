@@ -131,8 +131,8 @@ class Artifacts:
         whole = self._whole(digest)
         try:
             record = await anyio.to_thread.run_sync(read_record, whole)
-        except FileNotFoundError as error:
-            raise _gone(digest) from error
+        except FileNotFoundError:
+            return await anyio.to_thread.run_sync(self._kept_record, digest)
         if record is not None and await anyio.to_thread.run_sync(self._layers.has, record):
             tail = await anyio.to_thread.run_sync(read_tail, whole, record)
             if await self._keep_parts(digest, record, tail):
@@ -168,6 +168,11 @@ class Artifacts:
             stream.write(record.model_dump_json().encode())
         with written_aside(self._tail(digest)) as stream:
             stream.write(tail)
+
+    def _kept_record(self, digest: Digest) -> LayerRecord:
+        if not self._tail(digest).is_file():
+            raise _gone(digest)
+        return LayerRecord.model_validate_json(self._record(digest).read_bytes())
 
     # --- out
 
@@ -272,7 +277,8 @@ class Artifacts:
             place.unlink(missing_ok=True)
         _remove(self._code(digest))
         if self._record(digest).is_file():
-            self._layers.release(LayerRecord.model_validate_json(self._record(digest).read_bytes()), digest)
+            record = LayerRecord.model_validate_json(self._record(digest).read_bytes())
+            self._layers.release(record, digest)
             self._record(digest).unlink()
 
     async def remove_assembled(self, *, unused_since: float) -> None:

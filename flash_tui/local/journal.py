@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -22,7 +22,6 @@ from flash_tui.local.log_archive import LogArchive, LogQuery
 from flash_tui.local.workers import Bell
 from flash_tui.models.errors import FlashTuiError
 from flash_tui.models.events import (
-    EVENT,
     AppChanged,
     AppGone,
     BuildChanged,
@@ -88,6 +87,25 @@ def _narrowed(event: Event, app: str) -> Event | None:
     return event if about is None or about == app else None
 
 
+class Subscription:
+    """An endless iterator over (cursor, event). A step that is cancelled is taken again the next time."""
+
+    def __init__(self, journal: Journal, cursor: int, app: str | None) -> None:
+        self._journal = journal
+        self._cursor = cursor
+        self._app = app
+
+    def __aiter__(self) -> Subscription:
+        return self
+
+    async def __anext__(self) -> tuple[int, Event]:
+        while True:
+            self._cursor, event = await self._journal.behind(self._cursor)
+            wanted = event if self._app is None else _narrowed(event, self._app)
+            if wanted is not None:
+                return self._cursor, wanted
+
+
 class Journal:
     """The platform's one journal."""
 
@@ -123,29 +141,25 @@ class Journal:
         self._bell.ring()
         return self._last
 
-    async def subscribe(self, after: int | None = None, app: str | None = None) -> AsyncIterator[tuple[int, Event]]:
+    def subscribe(self, after: int | None = None, app: str | None = None) -> Subscription:
         """Events behind the cursor `after` (None: from now on), of one app or of all, as they come; never ends.
 
         A cursor that is unknown, or so old that events are missing, gives one `StreamReset` and goes on from now.
         """
-        cursor = self._last if after is None else after
-        while True:
-            if not self._is_known(cursor):
-                cursor = self._last
-                yield cursor, StreamReset()
-            elif cursor == self._last:
-                await self._bell.wait()
-            else:  # cursors in the ring are consecutive, so the place of the next is known
-                entry = self._ring[cursor + 1 - self._ring[0].cursor]
-                cursor = entry.cursor
-                event = entry.event if app is None else _narrowed(entry.event, app)
-                if event is not None:
-                    yield cursor, event
+        return Subscription(self, self._last if after is None else after, app)
 
-    def _is_known(self, cursor: int) -> bool:
-        """Whether every event behind the cursor is still in the ring."""
+    async def behind(self, cursor: int) -> tuple[int, Event]:
+        """The event behind `cursor`, waiting for it if need be, or `StreamReset` and where to go on."""
         oldest = self._ring[0].cursor if self._ring else self._last + 1
-        return max(oldest - 1, self._first) <= cursor <= self._last
+        if not max(oldest - 1, self._first) <= cursor <= self._last:
+            return self._last, StreamReset()
+        while cursor == self._last:
+            await self._bell.wait()
+        oldest = self._ring[0].cursor
+        if cursor < oldest - 1:  # a burst came between the bell and this task's turn
+            return self._last, StreamReset()
+        entry = self._ring[cursor + 1 - oldest]  # cursors in the ring are consecutive
+        return entry.cursor, entry.event
 
     # --- logs
 
@@ -214,7 +228,3 @@ def _batch(lines: list[LogLine]) -> LogsWritten:
             break
         kept.append(line)
     return LogsWritten(lines=tuple(reversed(kept)), dropped=len(lines) - len(kept))
-
-
-def event_json(event: Event) -> bytes:
-    return EVENT.dump_json(event)

@@ -30,7 +30,7 @@ from flash_tui.models.events import (
     PlatformState,
 )
 from flash_tui.models.identifiers import AppId, BuildId, EnvironmentId
-from flash_tui.models.states import EndpointKind, EndpointState, WorkerState
+from flash_tui.models.states import EndpointKind, EndpointState, Outcome, WorkerState
 
 COALESCE_S = 0.03
 """An environment is published at most once in so long."""
@@ -196,6 +196,7 @@ class Publisher:
         self._store = store
         self._journal = journal
         self._changed: set[EnvironmentId] = set()
+        self._changed_builds: set[BuildId] = set()
         self._bell = Bell()
         self._published: dict[EnvironmentId, Environment] = {}
 
@@ -205,18 +206,15 @@ class Publisher:
         self._bell.ring()
 
     def deployment_changed(self, deployment: Deployment) -> None:
+        """Publish a record; one that succeeded has also changed where its builds run."""
         self._journal.publish(DeploymentChanged(deployment=deployment))
+        if deployment.outcome is Outcome.SUCCEEDED:
+            references = (deployment.from_build, deployment.to_build)
+            self._changed_builds.update(build.id for build in references if build is not None)
+            self._bell.ring()
 
     def build_changed(self, build: Build) -> None:
         self._journal.publish(BuildChanged(build=build))
-
-    async def builds_changed(self, *build_ids: BuildId | None) -> None:
-        """Publish builds as they are now: `runs_in` follows every commit. What is gone is passed over."""
-        wanted = [build_id for build_id in dict.fromkeys(build_ids) if build_id is not None]
-        found = await self._store.transact(lambda c: [builds.find_build(c, build_id) for build_id in wanted])
-        for build in found:
-            if build is not None:
-                self.build_changed(build)
 
     async def app_changed(self, app_id: AppId) -> None:
         """Publish an app as it is now. Raises NotFound."""
@@ -235,7 +233,7 @@ class Publisher:
         """Publish changed environments until cancelled."""
         task_status.started()
         while True:
-            while not self._changed:
+            while not (self._changed or self._changed_builds):
                 await self._bell.wait()
             await self.flush()
             await anyio.sleep(COALESCE_S)
@@ -243,7 +241,12 @@ class Publisher:
     async def flush(self) -> None:
         """Publish what has changed by now; a document that came out equal is not told again."""
         changed, self._changed = self._changed, set()
+        changed_builds, self._changed_builds = self._changed_builds, set()
         for environment in await self._view.still_there(changed):
             if self._published.get(environment.id) != environment:
                 self._published[environment.id] = environment
                 self._journal.publish(EnvironmentChanged(environment=environment))
+        if changed_builds:
+            for build in await self._store.transact(lambda c: [builds.find_build(c, one) for one in changed_builds]):
+                if build is not None:
+                    self.build_changed(build)

@@ -87,3 +87,13 @@ class BuiltArtifact(Document):
     size_bytes: int
     resources: tuple[str, ...]
     timings_ms: dict[str, float]
+
+
+class CodeFile(Document):
+    """One file of a build's code part, for comparing builds."""
+
+    path: str
+    """Relative, posix."""
+    size: int
+    """Bytes."""
+    sha256: str

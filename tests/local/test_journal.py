@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,11 +37,10 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
 async def take(journal: Journal, count: int, after: int | None, app: str | None = None) -> list[tuple[int, Event]]:
     taken: list[tuple[int, Event]] = []
     with anyio.fail_after(5):
-        async with aclosing(journal.subscribe(after, app)) as events:
-            async for item in events:
-                taken.append(item)
-                if len(taken) == count:
-                    break
+        async for item in journal.subscribe(after, app):
+            taken.append(item)
+            if len(taken) == count:
+                break
     return taken
 
 
@@ -61,6 +59,14 @@ async def test_an_event_wakes_a_waiting_subscriber(journal: Journal) -> None:
         group.start_soon(follow)
         await anyio.wait_all_tasks_blocked()
         journal.publish(AppGone(app="a"))
+
+
+async def test_a_wait_that_is_cancelled_can_be_taken_up_again(journal: Journal) -> None:
+    events = journal.subscribe()
+    with anyio.move_on_after(0):
+        await anext(events)
+    journal.publish(AppGone(app="a"))
+    assert await anext(events) == (101, AppGone(app="a"))
 
 
 @pytest.mark.parametrize("cursor", [0, 99, 5000])
@@ -89,14 +95,14 @@ async def test_a_slow_subscriber_sees_every_event_or_a_reset(bursts: list[int]) 
         patch.setattr(module, "RING_EVENTS", 16)
         journal = Journal(LogArchive(Path("unused")), first_cursor=0)
         seen = 0
-        async with aclosing(journal.subscribe(0)) as events:
-            for burst in bursts:
-                for _ in range(burst):
-                    journal.publish(AppGone(app="a"))
-                if journal.cursor > seen:
-                    cursor, event = await anext(events)
-                    assert cursor == (journal.cursor if isinstance(event, StreamReset) else seen + 1)
-                    seen = cursor
+        events = journal.subscribe(0)
+        for burst in bursts:
+            for _ in range(burst):
+                journal.publish(AppGone(app="a"))
+            if journal.cursor > seen:
+                cursor, event = await anext(events)
+                assert cursor == (journal.cursor if isinstance(event, StreamReset) else seen + 1)
+                seen = cursor
 
 
 async def test_the_log_lines_in_the_ring_are_bounded_by_their_size(

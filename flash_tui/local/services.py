@@ -1,0 +1,29 @@
+"""What the control plane and the extension are given: the parts of the platform that answer for its state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flash_tui.local.artifacts import Artifacts
+from flash_tui.local.journal import Journal
+from flash_tui.local.official_deploys import OfficialDeploys
+from flash_tui.local.registry import EnvironmentReleases, Registry
+from flash_tui.local.security import UrlSigner
+from flash_tui.local.store.database import Store
+from flash_tui.local.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    origin: str
+    """Scheme, host and port, without a slash at its end."""
+    token: str
+    """The one key of the platform."""
+    signer: UrlSigner
+    store: Store
+    artifacts: Artifacts
+    journal: Journal
+    view: View
+    registry: Registry
+    releases: EnvironmentReleases
+    deploys: OfficialDeploys
