@@ -121,8 +121,15 @@ def close(
         if outcome is Outcome.FAILED:
             environments.set_state(connection, before.id, EnvironmentState.FAILED, error=error)
         else:
-            environments.set_state(connection, before.id, before.state, error=before.error)
+            environments.set_state(connection, before.id, _rest(before), error=before.error)
     return deployments.end_deployment(connection, accepted.deployment.id, outcome, error=error, timings_ms=timings_ms)
+
+
+def _rest(before: StoredEnvironment) -> EnvironmentState:
+    """The state to go back to. An official deploy says `deploying` before its release begins."""
+    if before.state is not EnvironmentState.DEPLOYING:
+        return before.state
+    return EnvironmentState.PENDING if before.active_build is None else EnvironmentState.DEPLOYED
 
 
 def close_interrupted(connection: sqlite3.Connection) -> tuple[EnvironmentId, ...]:
