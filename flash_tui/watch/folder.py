@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -43,9 +43,13 @@ class Look:
     saved_at: float | None
     """Monotonic: when the newest of the changed files was written, if that is plausible."""
 
+    def after(self, first: Look) -> Look:
+        """This look, with the save time of the one just before, where this one saw nothing new."""
+        return self if self.saved_at is not None else replace(self, saved_at=first.saved_at)
+
 
 class Folder:
-    """Looks at one project, again and again."""
+    """Looks at one project, again and again. The rules are asked from the loop, looks are taken in a thread."""
 
     def __init__(self, settings: Settings) -> None:
         """Raises BuildFailed if there is no such folder."""
@@ -120,7 +124,10 @@ def content_of(settings: Settings) -> Files:
 
 
 def timings(look: Look, batch: Batch, now: float) -> tuple[float, dict[str, float]]:
-    """(since when somebody waits, what passed until now by stage), for a look that a batch of events led to."""
+    """(since when somebody waits, what passed until now by stage), for a look that a batch of events led to.
+
+    A look that no event led to (polling) begins with the save as well, if that is plausible.
+    """
     saved_at = batch.first_at if look.saved_at is None else min(look.saved_at, batch.settled_at)
     noticed_at = max(saved_at, min(batch.last_at, batch.settled_at))
     return saved_at, {
