@@ -137,9 +137,7 @@ class FrontDoor:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             first = await _peek(client)
             if not first or (first == _TLS_HANDSHAKE and self._tls is None):
-                with suppress(OSError):
-                    client.send(_TLS_REFUSAL if first else b"")
-                client.close()
+                _turn_away(client, _TLS_REFUSAL if first else b"")
                 return None
             tls = self._tls if first == _TLS_HANDSHAKE else None
             _, connection = await asyncio.get_running_loop().connect_accepted_socket(
@@ -183,6 +181,13 @@ class FrontDoor:
             return False
         key = unquote(request.path.removeprefix(_ARTIFACTS))
         return self._keeper.signer.verify(request.method, key, request.query, time.time())
+
+
+def _turn_away(client: socket.socket, words: bytes) -> None:
+    with suppress(OSError):
+        client.recv(limits.READ_LOW_BYTES)  # closing with something unread would wipe out the answer
+        client.send(words)
+    client.close()
 
 
 async def _peek(client: socket.socket) -> bytes:

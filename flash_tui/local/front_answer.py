@@ -144,6 +144,7 @@ class Answer:
         if self.status is not None:
             self.abort()
             return
+        self.keep_alive = self.keep_alive and self.request.body.ended
         headers = [(b"content-type", b"application/json")]
         if status == HTTPStatus.UNAUTHORIZED:
             headers.append((b"www-authenticate", b"Bearer"))

@@ -12,10 +12,11 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
+import anyio.lowlevel
 from starlette.exceptions import HTTPException
 
 from flash_tui.local.front_answer import Answer
-from flash_tui.local.front_http import ClientGone, Headers, Request
+from flash_tui.local.front_http import BadRequest, ClientGone, Headers, Request
 from flash_tui.local.limits import MAX_ARTIFACT_BODY_BYTES, MAX_CONTROL_BODY_BYTES
 
 Message = MutableMapping[str, Any]
@@ -40,8 +41,8 @@ async def answer_by_app(
         await answer.fail(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, exchange.too_large)
         return
     await app(_scope(request, client, scheme), exchange.receive, exchange.send)
-    if answer.status is not None:
-        answer.end()
+    if answer.status is None:
+        await answer.fail(HTTPStatus.INTERNAL_SERVER_ERROR, "the platform gave no answer")
 
 
 class _Exchange:
@@ -63,6 +64,11 @@ class _Exchange:
             chunk = await body.read()
         except ClientGone:
             return {"type": "http.disconnect"}
+        except TimeoutError as error:
+            what = "nothing of the request's body came for too long"
+            raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, what) from error
+        except BadRequest as error:
+            raise HTTPException(HTTPStatus.BAD_REQUEST, error.refusal.what) from error
         if body.received > self.limit:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self.too_large)
         self._received_all = body.read_to_end
@@ -77,7 +83,9 @@ class _Exchange:
                 if not message.get("more_body", False):
                     self._answer.end()
         except ClientGone:
-            return  # the app learns of it from `receive`
+            await anyio.lowlevel.checkpoint()  # the app learns of it from `receive`, if it gets a turn
+        except TimeoutError:
+            self._answer.abort()
 
 
 def _lowered(headers: Headers) -> Headers:

@@ -220,8 +220,6 @@ class RequestParser:
         request = self._last
         assert request is not None  # llhttp told of its head first
         length = request.content_length
-        if request.header(b"transfer-encoding"):
-            raise BadRequest(400, "a request with Upgrade cannot be chunked")
         if length:
             self._request = request
             self._upgrade_body_left = length
@@ -302,6 +300,8 @@ class RequestParser:
             self._refuse(400, "the request's target is not a path")
         codings = [value for name, value in self._headers if name == b"transfer-encoding"]
         lengths = [value for name, value in self._headers if name == b"content-length"]
+        if codings and self._parser.should_upgrade():
+            self._refuse(400, "a request with Upgrade cannot be chunked")
         if codings and (version == "1.0" or lengths or len(codings) > 1 or codings[0].strip().lower() != b"chunked"):
             self._refuse(400, "the end of the request's body is ambiguous")
         if lengths and not (len(lengths) == 1 and _is_length(lengths[0])):
