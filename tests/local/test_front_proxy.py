@@ -140,8 +140,10 @@ async def test_an_answer_keeps_its_status_headers_and_lack_of_a_body(door: Door,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n\r\nabcde",
         b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nabcde",
-        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabcde",
+        (
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabcde"
+        ),
     ],
 )
 async def test_every_framing_of_an_answer_is_understood(door: Door, client: RawClient, hire: Hire, wire: bytes) -> None:
