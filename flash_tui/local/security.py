@@ -28,7 +28,7 @@ _ORIGIN_SCHEMES: Final = ("http://", "https://")
 
 HIDDEN: Final = "[hidden]"
 _SECRET_SHAPES: Final = re.compile(
-    r"(?i)(?P<before>(?:authorization['\"]?\s*[:=]\s*['\"]?(?:bearer\s+)?|\bbearer\s+|[?&](?:signature|token|api_key)=))"
+    r"(?i)(?P<before>(?:authorization['\"]?\s*[:=]\s*['\"]?(?:(?:bearer|basic)\s+)?|\bbearer\s+|[?&](?:signature|token|api_key)=))"
     r"(?P<secret>[^\s'\"&,}]+)"
     r"|\brpa_[A-Za-z0-9]{16,}"
 )
