@@ -86,6 +86,10 @@ class FlashTui:
     def json(self, *words: str, cwd: Path | None = None, code: int | None = 0) -> Any:
         return self.run(*words, "--json", cwd=cwd, code=code).json()
 
+    def json_lines(self, *words: str, cwd: Path | None = None) -> list[Any]:
+        """For the commands that print one object a line."""
+        return [json.loads(line) for line in self.run(*words, "--json", cwd=cwd).stdout.splitlines()]
+
     @contextmanager
     def started(self, *words: str, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
         """Run in the background with pipes; ended and reaped on the way out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -18,24 +19,17 @@ pytestmark = [
 ]
 
 
-def queue_endpoint(flash_tui: FlashTui, project: Path, environment: str = "dev") -> str:
-    return next(
-        endpoint["name"]
-        for endpoint in flash_tui.json("endpoint", "list", "-e", environment, cwd=project)
-        if endpoint["kind"] == "queue"
-    )
+def greet_with(project: Path, greeting: str) -> None:
+    """Change the helper module that both endpoints share."""
+    text = (project / "words.py").read_text()
+    (project / "words.py").write_text(re.sub(r'GREETING = ".*"', f'GREETING = "{greeting}"', text))
 
 
-def edit(project: Path, file: str, old: str, new: str) -> None:
-    text = (project / file).read_text()
-    assert old in text
-    (project / file).write_text(text.replace(old, new))
-
-
-def mark(project: Path, marker: str) -> None:
-    """Make the queue worker answer `marker` by a line at the end of its file."""
-    with (project / "cpu_worker.py").open("a") as file:
-        file.write(f"\n_original_{marker} = None\nMARKER = {marker!r}\nprint('code', MARKER)\n")
+def greeting(flash_tui: FlashTui, project: Path, environment: str = "dev") -> str:
+    """What a call of the load-balanced endpoint answers."""
+    answer = flash_tui.json("call", "lb_worker", "-e", environment, "--route", "GET /hello", cwd=project)
+    assert answer["status_code"] == 200
+    return answer["output"]["message"]
 
 
 def read_events(process: subprocess.Popen[str], wanted: str) -> dict[str, Any]:
@@ -56,27 +50,30 @@ def test_from_an_empty_folder_to_live_and_back(flash_tui: FlashTui, project: Pat
     assert deployed["build"]["version"] == 1
     assert {endpoint["kind"] for endpoint in deployed["endpoints"]} == {"queue", "load_balanced"}
 
-    queue = queue_endpoint(flash_tui, project)
-    answer = flash_tui.json("call", queue, "{}", cwd=project, code=None)
-    assert answer["status"] in {"COMPLETED", "FAILED"}
-    assert answer["build"] == 1
+    answer = flash_tui.json("call", "cpu_worker", '{"text": "Save it. It is live."}', cwd=project)
+    assert (answer["status"], answer["build"], answer["output"]["sentences"]) == ("COMPLETED", 1, 2)
+    assert greeting(flash_tui, project) == "Hello, world!"
+    assert any("analyzing 20 characters" in line["text"] for line in flash_tui.json_lines("logs", cwd=project))
 
     with flash_tui.started("watch", "--json", cwd=project) as watch:
         read_events(watch, "ready")
-        mark(project, "second")
+        greet_with(project, "Howdy")
         live = read_events(watch, "live")
         assert live["version"] == 2
         assert live["elapsed_ms"] > 0
         assert {"discover", "boot", "switch"} <= set(live["stages_ms"])
+    assert greeting(flash_tui, project) == "Howdy, world!"
 
     promoted = flash_tui.json("promote", "dev", "staging", "--yes", cwd=project)
     assert promoted["build"]["version"] == 2
     dev = flash_tui.json("env", "get", "dev", cwd=project)
     assert promoted["build"]["digest"] == dev["build"]["digest"]
     assert promoted["build"]["id"] == dev["build"]["id"]
+    assert greeting(flash_tui, project, "staging") == "Howdy, world!"
 
     back = flash_tui.json("rollback", "dev", "--yes", cwd=project)
     assert back["build"]["version"] == 1
+    assert greeting(flash_tui, project) == "Hello, world!"
     again = flash_tui.json("rollback", "dev", "--yes", cwd=project)
     assert again["build"]["version"] == 2
 
@@ -93,7 +90,7 @@ def test_from_an_empty_folder_to_live_and_back(flash_tui: FlashTui, project: Pat
         lambda: flash_tui.json("status", cwd=project, code=None)[0]["endpoints"][0]["state"] == "healthy",
         what="the endpoints of dev to run again",
     )
-    assert flash_tui.json("call", queue, "{}", cwd=project, code=None)["build"] == 2
+    assert greeting(flash_tui, project) == "Howdy, world!"
 
 
 def test_a_broken_build_fails_with_the_users_line_and_leaves_what_was_there(flash_tui: FlashTui, project: Path) -> None:

@@ -23,7 +23,7 @@ def test_save_promote_and_roll_back_by_keys(flash_tui: FlashTui, project: Path) 
         terminal.until("shop")
         terminal.until(lambda text: "deployed" in text and "v1" in text and "watching" in text)
 
-        with (project / "cpu_worker.py").open("a") as file:
+        with (project / "words.py").open("a") as file:
             file.write("\nSECOND = 2\n")
         terminal.until(lambda text: "live in" in text and "v2" in text)
 
