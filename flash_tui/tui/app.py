@@ -1,0 +1,229 @@
+"""The app: wires store, feed, conductor and the one screen. It decides nothing."""
+
+from __future__ import annotations
+
+import gc
+import locale
+import os
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import App
+from textual.binding import BindingType
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.timer import Timer
+
+from flash_tui.models.snapshot import LinkState, Notice, NoticeKind, Snapshot
+from flash_tui.settings import Settings
+from flash_tui.tui.intents import DismissNotice, Intent
+from flash_tui.tui.keymap import Keymap
+from flash_tui.tui.messages import Copied, Noticed, QuitWanted, SuspendWanted, ThemeWanted
+from flash_tui.tui.paint import Painter
+from flash_tui.tui.present.ages import next_change_s
+from flash_tui.tui.screens.workbench import Workbench
+from flash_tui.tui.store import Store
+from flash_tui.tui.themes import DEFAULT_THEME, SHORT_NAMES, TOKENS, Palette, textual_themes
+from flash_tui.tui.widgets.canvas import Canvas
+
+if TYPE_CHECKING:
+    from flash_tui.tui.conductor import Conductor
+
+SPINNER_FPS = 8
+COUNTDOWN_S = 1.0
+
+
+class FlashApp(App[int]):
+    """One process, one target, one project."""
+
+    TITLE = "flash-tui"
+    CSS_PATH = Path(__file__).with_name("styles") / "app.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    snapshot: reactive[Snapshot] = reactive(Snapshot, init=False)
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        environment: str | None = None,
+        watch: bool = True,
+        read_only: bool = False,
+        backstage: bool = True,
+    ) -> None:
+        """`backstage` False opens no connection and starts no process: the screen shows what `store` is given."""
+        super().__init__()
+        self.settings = settings
+        self.keys = Keymap(settings.keymap)
+        self.frame = 0
+        self.store = Store(self._publish, self.call_later)
+        self._read_only = read_only
+        self._spinner: Timer | None = None
+        self._ages: Timer | None = None
+        self._flash_theme = _theme_name(settings.theme)
+        self.painter = self._make_painter(self._flash_theme)
+        self._environment = environment
+        self._is_watching = watch
+        self._has_backstage = backstage
+        self._conductor: Conductor | None = None
+        self._passing: set[int] = set()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def get_default_screen(self) -> Screen[None]:
+        return Workbench(self.settings, self.keys, self.store.snapshot, is_read_only=self._read_only)
+
+    @property
+    def workbench(self) -> Workbench | None:
+        screen = self.screen
+        return screen if isinstance(screen, Workbench) else None
+
+    def on_mount(self) -> None:
+        for theme in textual_themes():
+            self.register_theme(theme)
+        self.theme = self._flash_theme
+        if self.keys.overrides:
+            self.set_keymap(self.keys.overrides)
+        self._spinner = self.set_interval(1 / SPINNER_FPS, self._tick, pause=True)
+        self.call_after_refresh(self._first_frame_is_out)
+
+    def _first_frame_is_out(self) -> None:
+        gc.freeze()
+        if self._has_backstage:
+            self._start_backstage()
+        for problem in (*self.settings.problems, *(f"keymap: no verb is called {name}" for name in self.keys.unknown)):
+            self._say(Notice(NoticeKind.NEEDS_YOU, "Settings", problem, "esc", "dismiss"))
+
+    def _start_backstage(self) -> None:
+        from flash_tui.tui.conductor import Conductor  # noqa: PLC0415 - pulls in the client's libraries
+        from flash_tui.tui.feed import Feed  # noqa: PLC0415
+        from flash_tui.tui.watch_child import WatchChild  # noqa: PLC0415
+
+        feed = Feed(self.settings, self.store, self.now)
+        watch = WatchChild(self.settings, self._environment, self.store, self.now) if self._is_watching else None
+        self._conductor = Conductor(self.settings, self.store, feed, watch)
+        self.run_worker(self._conductor.run(), name="conductor", exit_on_error=False)
+
+    # -- state comes down ---------------------------------------------------------------------------------------------
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    def watch_snapshot(self, snapshot: Snapshot) -> None:
+        if self.workbench is not None:
+            self.workbench.show_snapshot(snapshot)
+        self._forget_later(snapshot.notices)
+        self._keep_time()
+
+    def _keep_time(self) -> None:
+        """The spinner turns while something moves; one timer waits for the next age that reads differently."""
+        if self._spinner is not None:
+            (self._spinner.resume if self.snapshot.moves else self._spinner.pause)()
+        if self._ages is not None:
+            self._ages.stop()
+        is_counting = self.snapshot.link.state is LinkState.LOST
+        wait_s = COUNTDOWN_S if is_counting else next_change_s(self.snapshot, self.now())
+        self._ages = self.set_timer(wait_s, self._ages_changed) if wait_s is not None else None
+
+    def _tick(self) -> None:
+        self.frame += 1
+        if self.workbench is not None:
+            self.workbench.tick()
+
+    def _ages_changed(self) -> None:
+        if self.workbench is not None:
+            self.workbench.tick()
+        self._keep_time()
+
+    # -- wishes go up -------------------------------------------------------------------------------------------------
+
+    @on(Intent)
+    def _wished(self, intent: Intent) -> None:
+        if self._conductor is not None:
+            self._conductor.take(intent)
+
+    @on(DismissNotice)
+    def _dismissed(self) -> None:
+        standing = [notice for notice in self.snapshot.notices if notice.kind is not NoticeKind.PASSING]
+        if standing:
+            self.store.apply(lambda snapshot: snapshot.without_notice(standing[-1]))
+
+    @on(Noticed)
+    def _noticed(self, event: Noticed) -> None:
+        self._say(event.notice)
+
+    @on(Copied)
+    def _copied(self, event: Copied) -> None:
+        self.copy_to_clipboard(event.text)
+        self._say(Notice(NoticeKind.PASSING, f"copied {event.what}", event.text))
+
+    @on(ThemeWanted)
+    def _theme_wanted(self, event: ThemeWanted) -> None:
+        names = list(TOKENS)
+        following = names[(names.index(self._flash_theme) + 1) % len(names)]
+        self._flash_theme = _theme_name(event.name) if event.name else following
+        self.painter = self._make_painter(self._flash_theme)
+        self.theme = self._flash_theme
+        for canvas in self.screen.query(Canvas):
+            canvas.redraw(everything=True)
+        self._say(Notice(NoticeKind.PASSING, f"theme {self._flash_theme.removeprefix('flash-')}"))
+
+    @on(QuitWanted)
+    async def _quit_wanted(self) -> None:
+        await self.action_quit()
+
+    @on(SuspendWanted)
+    def _suspend_wanted(self) -> None:
+        self.action_suspend_process()
+
+    def _say(self, notice: Notice) -> None:
+        self.store.apply(lambda snapshot: snapshot.with_notice(notice))
+
+    def _forget_later(self, notices: tuple[Notice, ...]) -> None:
+        """Passing notices go by themselves."""
+        for notice in notices:
+            if notice.kind is NoticeKind.PASSING and id(notice) not in self._passing:
+                self._passing.add(id(notice))
+                self.set_timer(notice.lasts_s, partial(self._forget, notice))
+
+    def _forget(self, notice: Notice) -> None:
+        self._passing.discard(id(notice))
+        self.store.apply(lambda snapshot: snapshot.without_notice(notice))
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    async def action_quit(self) -> None:
+        """End the child and the connection first, so that nothing of ours lives on."""
+        if self._conductor is not None:
+            await self._conductor.stop()
+        self.exit(0)
+
+    def _make_painter(self, theme: str) -> Painter:
+        return Painter(Palette(theme, no_color=self.no_color), ascii_only=_is_ascii_only())
+
+
+def _theme_name(name: str | None) -> str:
+    """A theme of ours by its long or short name; the default for any other."""
+    if name in TOKENS:
+        return name
+    return SHORT_NAMES.get(name or "", DEFAULT_THEME)
+
+
+def _is_ascii_only() -> bool:
+    """Asked for, or the terminal cannot show more."""
+    if os.environ.get("FLASH_TUI_ASCII"):
+        return True
+    encoding = locale.getpreferredencoding(do_setlocale=False).lower().replace("-", "")
+    return encoding != "utf8" or os.environ.get("TERM") == "linux"
+
+
+def run(settings: Settings, *, environment: str | None, watch: bool, read_only: bool) -> int:
+    """Show the UI until it is closed; the exit code."""
+    app = FlashApp(settings, environment=environment, watch=watch, read_only=read_only)
+    code = app.run()
+    return code if code is not None else app.return_code or 0

@@ -1,0 +1,38 @@
+"""The footer: the keys that apply here, greyed where they do not; `?` is always last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flash_tui.tui.present.line import Line, Row
+
+GAP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One key and what it does. `is_off`: not now."""
+
+    key: str
+    label: str
+    is_off: bool = False
+    rank: int = 50
+    """When room is short, the highest leave first."""
+
+
+def footer_line(hints: Sequence[Hint], last: Hint, width: int) -> Line:
+    row = Row(width)
+    end = row.right(width - 2, (last.key, "white b"), (f" {last.label}", "faint")) - GAP
+    shown = list(hints)
+    while shown and sum(_cells(hint) + GAP for hint in shown) - GAP > end - 2:
+        shown.remove(max(shown, key=lambda hint: hint.rank))
+    at = 2
+    for hint in shown:
+        at = row.put(at, hint.key, "off" if hint.is_off else "white b")
+        at = row.put(at + 1, hint.label, "off" if hint.is_off else "faint") + GAP
+    return row.line()
+
+
+def _cells(hint: Hint) -> int:
+    return len(hint.key) + 1 + len(hint.label)
