@@ -74,11 +74,13 @@ class _Service:
         self._emit = emit
         self._folder = Folder(settings)
         self._failed = False
+        self._rollbacks: set[str] = set()
+        """Those that have paused us; told once each."""
 
     async def run_once(self) -> int:
         """One generation, whatever was live; 0 if it is live in the end, 1 if it failed."""
         async with Workshop(self._settings, self._environment, self._folder) as work:
-            session = await self._session(work, self._watch_outcome)
+            session = await self._session(work, self._watch_outcome, is_patient=False)
             self._done = anyio.Event()
             session.deploy()
             async with anyio.create_task_group() as group:
@@ -115,10 +117,11 @@ class _Service:
                 group.cancel_scope.cancel()
         return 0
 
-    async def _session(self, work: Workshop, emit: Emit) -> Session:
+    async def _session(self, work: Workshop, emit: Emit, *, is_patient: bool = True) -> Session:
         look = await anyio.to_thread.run_sync(self._folder.look)
         record = recall(self._settings, self._environment)
-        session = Session(work, emit, seen=look.files, live=record.files if record is not None else None)
+        live = record.files if record is not None else None
+        session = Session(work, emit, seen=look.files, live=live, is_patient=is_patient)
         if record is not None:
             session.remember(record.build_id)
             session.served(record.build_id, record.version)
@@ -127,7 +130,9 @@ class _Service:
     async def _ready(self, session: Session, work: Workshop) -> None:
         """Say what is watched, and what serves; a platform that does not answer is told of when it is needed."""
         with suppress(FlashTuiError):
-            self._take_environment(session, await work.environment())
+            environment = await work.environment()
+            if environment is not None:
+                self._take_environment(session, work, environment)
         self._say(
             "ready",
             project=str(self._settings.project),
@@ -169,7 +174,7 @@ class _Service:
             try:
                 async for happened in work.happenings():
                     if isinstance(happened, Environment):
-                        self._take_environment(session, happened)
+                        self._take_environment(session, work, happened)
                     else:
                         self._take_deployment(session, happened)
             except TargetUnreachable:
@@ -178,12 +183,15 @@ class _Service:
                 self._say("notice", reason=error.what)
                 return
 
-    def _take_environment(self, session: Session, environment: Environment) -> None:
+    def _take_environment(self, session: Session, work: Workshop, environment: Environment) -> None:
         build = environment.build
+        work.serves(build.id if build is not None else None)
         session.served(build.id if build is not None else None, build.version if build is not None else None)
 
     def _take_deployment(self, session: Session, deployment: Deployment) -> None:
-        if deployment.cause == Cause.ROLLBACK and deployment.outcome in {None, Outcome.SUCCEEDED}:
+        is_rollback = deployment.cause == Cause.ROLLBACK and deployment.outcome in {None, Outcome.SUCCEEDED}
+        if is_rollback and deployment.id not in self._rollbacks:
+            self._rollbacks.add(deployment.id)
             build = deployment.to_build.label if deployment.to_build is not None else "another build"
             session.pause(f"{self._environment} was rolled back to {build}")
 

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import anyio
 
-from flash_tui.models.errors import ErrorDocument, FlashTuiError, TargetUnreachable
+from flash_tui.models.errors import Conflict, ErrorDocument, FlashTuiError, TargetUnreachable
 from flash_tui.models.release import StageReport
 from flash_tui.models.states import Outcome, Stage
 from flash_tui.models.watch_events import WatchEvent
@@ -123,10 +123,13 @@ class Session:
         *,
         seen: Files,
         live: Files | None,
-        version: int | None = None,
+        is_patient: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`live` None: nothing was ever deployed from this folder, so what it holds now is left alone."""
+        """`live` None: nothing was ever deployed from this folder, so what it holds now is left alone.
+
+        `is_patient`: a platform that does not answer is waited for; else `run` raises TargetUnreachable.
+        """
         self._work = work
         self._emit_event = emit
         self._clock = clock
@@ -136,7 +139,8 @@ class Session:
         self._attempt: _Attempt | None = None
         self._wake = anyio.Event()
         self._retry_s = FIRST_RETRY_S
-        self.version = version
+        self._is_patient = is_patient
+        self.version: int | None = None
         """What serves."""
         self._served: str | None = None
         self._mine: str | None = None
@@ -259,7 +263,11 @@ class Session:
             else:
                 self._superseded(attempt)
         except TargetUnreachable as error:
-            self._unreachable(attempt, error)
+            if not self._is_patient:
+                raise
+            self._try_again(attempt, error)
+        except Conflict as error:
+            self._conflict(attempt, error)
         except FlashTuiError as error:
             self._fail(attempt, error.document())
         finally:
@@ -340,13 +348,25 @@ class Session:
         if not newer:
             self._emit("unchanged", reason="cancelled; the next save tries again")
 
-    def _unreachable(self, attempt: _Attempt, error: TargetUnreachable) -> None:
-        """Try again by itself: the platform may be on its way back."""
+    def _try_again(self, attempt: _Attempt, error: FlashTuiError) -> None:
+        """After a while, by itself: the platform may be on its way back."""
         if self._retry_s == FIRST_RETRY_S:
             self._emit("waiting", attempt, reason=f"{error.what}; trying again")
         self.state.retry_at = self._clock() + self._retry_s
         self.state.forced = True
         self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
+
+    def _conflict(self, attempt: _Attempt, error: Conflict) -> None:
+        """Somebody else changed the environment meanwhile; a second conflict in a row is told.
+
+        Unless that pauses us, what is in the folder still wants to go live.
+        """
+        if self.state.stopping or self.state.paused is not None:
+            self._superseded(attempt)
+        elif self._retry_s == FIRST_RETRY_S:
+            self._try_again(attempt, error)
+        else:
+            self._fail(attempt, error.document())
 
     def _settled_well(self) -> None:
         """A generation ended by itself: nothing is being starved."""
