@@ -10,7 +10,7 @@ from flash_tui.local.official_deploys import OfficialDeploys
 from flash_tui.local.registry import EnvironmentReleases, Registry
 from flash_tui.local.security import UrlSigner
 from flash_tui.local.store.database import Store
-from flash_tui.local.view import View
+from flash_tui.local.view import Publisher, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Services:
     artifacts: Artifacts
     journal: Journal
     view: View
+    publisher: Publisher
     registry: Registry
     releases: EnvironmentReleases
     deploys: OfficialDeploys

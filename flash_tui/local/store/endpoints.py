@@ -215,7 +215,7 @@ def save_settings(
 def update_settings(
     connection: sqlite3.Connection, known: StoredEndpoint, settings: EndpointSettings, lifecycle: Lifecycle
 ) -> StoredEndpoint:
-    changed = _settings_of_row(known) != settings
+    changed = settings_of_row(known) != settings
     connection.execute(
         """
         UPDATE endpoints
@@ -240,6 +240,12 @@ def save_config(
     return get_endpoint(connection, endpoint_id)
 
 
+def has_template(connection: sqlite3.Connection, template_id: TemplateId, *, but: EndpointId) -> bool:
+    """Whether another endpoint than `but` has this template."""
+    query = "SELECT 1 FROM endpoints WHERE template_id = ? AND id != ?"
+    return connection.execute(query, (template_id, but)).fetchone() is not None
+
+
 def retire_endpoint(connection: sqlite3.Connection, endpoint_id: EndpointId) -> None:
     """It serves no more; its id and jobs are kept."""
     connection.execute(
@@ -252,7 +258,8 @@ def delete_endpoint(connection: sqlite3.Connection, endpoint_id: EndpointId) -> 
     connection.execute("DELETE FROM endpoints WHERE id = ?", (endpoint_id,))
 
 
-def _settings_of_row(row: StoredEndpoint) -> EndpointSettings:
+def settings_of_row(row: StoredEndpoint) -> EndpointSettings:
+    """What it runs by now."""
     return EndpointSettings(
         kind=row.kind,
         cloud_only=row.cloud_only,

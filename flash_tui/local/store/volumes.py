@@ -49,6 +49,12 @@ def attach_volume(connection: sqlite3.Connection, environment_id: EnvironmentId,
     connection.execute("INSERT OR IGNORE INTO environment_volumes VALUES (?, ?)", (environment_id, volume_id))
 
 
+def environments_with(connection: sqlite3.Connection, volume_id: VolumeId) -> tuple[EnvironmentId, ...]:
+    """The environments that it is attached to."""
+    rows = connection.execute("SELECT environment_id FROM environment_volumes WHERE volume_id = ?", (volume_id,))
+    return tuple(EnvironmentId(row["environment_id"]) for row in rows.fetchall())
+
+
 def delete_volume(connection: sqlite3.Connection, volume_id: VolumeId) -> None:
     """Raises NotFound."""
     if connection.execute("DELETE FROM volumes WHERE id = ?", (volume_id,)).rowcount == 0:
