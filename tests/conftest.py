@@ -12,6 +12,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from flash_tui.paths import Home
+from flash_tui.runtime import pins
+from flash_tui.runtime.interpreters import own_interpreter
+from flash_tui.runtime.layers import LayerStore
+from flash_tui.runtime.zygote import LayerPair
 
 # A shared machine is slow at times, which says nothing about the code.
 settings.register_profile("flash-tui", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -63,3 +67,11 @@ def platform(tmp_path_factory: pytest.TempPathFactory, layer_store_folder: Path)
         yield RunningPlatform(address.url, address.token, home)
     finally:
         anyio.run(local_platform.stop, home)
+
+
+@pytest.fixture(scope="session")
+async def layer_pair(layer_store_folder: Path) -> LayerPair:
+    """The newest base layer for the interpreter that runs the tests; no dependencies."""
+    interpreter = own_interpreter()
+    base = await LayerStore(layer_store_folder).base(pins.NEWEST, interpreter)
+    return LayerPair(interpreter.path, base.folder)

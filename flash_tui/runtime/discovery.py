@@ -126,7 +126,7 @@ async def run_discovery(fork: Fork, scratch: Path, request: DiscoveryRequest) ->
     }
     output = Output()
     talk, status = await _converse(fork, job, output, request.timeout_s)
-    printed = output.text()
+    printed = output.text().replace(f"{request.folder}{os.sep}", "")
     if talk.answer is None:
         return DiscoveryResult(printed=printed, error=_unfinished(request, talk, status))
     if "error" in talk.answer:

@@ -21,8 +21,10 @@ from flash_tui.worker.protocol import Message
 WARM_UP_LIMIT_S = 120.0
 """A cold disk and a busy machine; past it something hangs."""
 
-_LOADER = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-"""All that an interpreter may need of our environment to start at all."""
+_LOADER = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "FLASH_TUI_PLATFORM_HOME")
+"""All that an interpreter may need of our environment to start at all, and the mark by which a platform knows what a
+killed one left behind: forks show the environment that this interpreter was started with.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 
@@ -110,6 +111,9 @@ def renew_identity() -> None:
     """What a fork shares with its parent and a fresh process has for itself."""
     multiprocessing.process.current_process().authkey = os.urandom(32)
     tempfile.tempdir = None
+    renew = getattr(threading.main_thread(), "_set_native_id", None)  # Python 3.10 to 3.12 forget it
+    if renew is not None:
+        renew()
 
 
 def confine() -> None:

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import sys
-from contextlib import suppress
 from typing import Any
 
 from flash_tui.worker import confinement, failures, frozen, jobs, layers, preload, protocol, zygote
@@ -67,8 +66,11 @@ def _warm_up(control: socket.socket, hello: dict[str, Any]) -> bool:
     """Import the SDK and tell the host; False after a failure, when the process shall end."""
 
     def tell(message: protocol.Message) -> None:
-        with suppress(BrokenPipeError):  # nobody listens to what was a fork before
+        try:
             protocol.send(control, message)
+        except BrokenPipeError:  # nobody listens to what was a fork before
+            if "importing" not in message and "ready" not in message:
+                raise SystemExit(f"flash-tui: the SDK cannot be imported: {message}") from None
 
     try:
         with frozen.recording():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import types
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ from runpod_flash.core.exceptions import LocalModuleResolutionError
 GENERATED_AT = "1980-01-01T00:00:00Z"
 """In place of the clock, so that equal sources give equal bytes."""
 
-RunModule = Callable[[Path, Callable[[], None]], None]
-"""Runs a user module: gets its file and what executes it; raises what the scanner shall see."""
+RunModule = Callable[[Path, types.ModuleType, Callable[[], None]], None]
+"""Runs a user module: gets its file, the module and what executes it; raises what the scanner shall see."""
 
 LocalImportError: type[Exception] = LocalModuleResolutionError
 
@@ -71,6 +72,13 @@ def generate(manifest: dict[str, Any], output: Path) -> None:
     generate_all_resource_configs(manifest, output)
 
 
+def silence_notices() -> None:
+    """The official command tells of the end of Flash once, by itself; modules that import it do not then."""
+    with suppress(ImportError):  # 1.21 has it
+        sunset: Any = importlib.import_module("runpod_flash.sunset")
+        sunset._notice_shown = True  # noqa: SLF001 - as its `print_cli_notice`
+
+
 def project_files(folder: Path) -> list[Path]:
     return get_file_tree(folder, load_ignore_patterns(folder))
 
@@ -103,7 +111,7 @@ def _loading_through(run_module: RunModule) -> Any:
             return self.loader.create_module(spec)
 
         def exec_module(self, module: types.ModuleType) -> None:
-            run_module(self.path, lambda: self.loader.exec_module(module))
+            run_module(self.path, module, lambda: self.loader.exec_module(module))
 
         def __getattr__(self, name: str) -> Any:
             return getattr(self.loader, name)
