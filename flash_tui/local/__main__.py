@@ -43,13 +43,23 @@ def _run(ready: int | None) -> int:
             with os.fdopen(descriptor, "w", encoding="utf-8") as pipe:
                 pipe.write(json.dumps(message) + "\n")
 
+    failures: list[FlashTuiError] = []
     try:
         anyio.run(run_daemon, find_home(os.environ), lambda: tell({"ready": True}))
-    except FlashTuiError as error:
-        logging.getLogger(__name__).error("%s: %s %s", error.code, error.what, error.hint)  # noqa: TRY400 - it is ours
-        tell({"error": error.document().model_dump(mode="json")})
-        return error.exit_code
-    return 0
+    except* FlashTuiError as group:
+        failures += _leaves(group)
+    for failure in failures:
+        logging.getLogger(__name__).error("%s: %s %s %s", failure.code, failure.what, failure.where, failure.hint)
+    if failures:
+        tell({"error": failures[0].document().model_dump(mode="json")})
+    return failures[0].exit_code if failures else 0
+
+
+def _leaves(group: BaseExceptionGroup[FlashTuiError]) -> list[FlashTuiError]:
+    found: list[FlashTuiError] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
 
 
 if __name__ == "__main__":

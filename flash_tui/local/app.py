@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from flash_tui.local import extension
 from flash_tui.local.front_answer import error_body
 from flash_tui.local.platform import Platform
 from flash_tui.models.errors import (
@@ -43,10 +44,14 @@ _STATUS: Final[dict[type[FlashTuiError], int]] = {
 def build_app(platform: Platform) -> ASGIApp:
     """Every route of the platform but those of load-balanced endpoints, which never come here."""
     return Starlette(
-        routes=[*_platform_routes(platform), *platform.routes()],
+        routes=[*_platform_routes(platform), *_parts(platform)],
         middleware=[Middleware(ErrorBoundary)],
         exception_handlers={FlashTuiError: _ours, HTTPException: _theirs},
     )
+
+
+def _parts(platform: Platform) -> list[BaseRoute]:
+    return [*platform.engine.routes(), *extension.routes(platform.services)]
 
 
 def _platform_routes(platform: Platform) -> list[BaseRoute]:

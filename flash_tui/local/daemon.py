@@ -20,7 +20,7 @@ from flash_tui.local.address import LOOPBACK, listen, publish_address, withdraw_
 from flash_tui.local.app import build_app
 from flash_tui.local.front import Doorkeeper, FrontDoor
 from flash_tui.local.orphans import adopt_orphans, end_leftovers, reap_orphans
-from flash_tui.local.platform import Platform, open_platform
+from flash_tui.local.platform import Identity, Platform, open_platform
 from flash_tui.local.security import Gate, Redactor, UrlSigner, secret_file
 from flash_tui.local.worker_environment import HOME_MARKER
 from flash_tui.models.errors import Conflict
@@ -57,13 +57,13 @@ async def _serve(home: Home, announce: Callable[[], None]) -> None:
     await anyio.to_thread.run_sync(end_leftovers, home)
     token = secret_file(home.token_file)
     secret = secret_file(home.platform / "url-secret")
-    hide_secrets(Redactor(token, secret))
-    signer = UrlSigner(secret)
+    redactor, signer = Redactor(token, secret), UrlSigner(secret)
+    hide_secrets(redactor)
     listener = listen(home)
     origin = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
     async with anyio.create_task_group() as group:
-        async with open_platform(home, token, origin, signer) as platform:
-            door = FrontDoor(listener, Doorkeeper(Gate(token), signer, platform.router, build_app(platform)))
+        async with open_platform(Identity(home, token, origin, signer, redactor)) as platform:
+            door = FrontDoor(listener, Doorkeeper(Gate(token), signer, platform.engine.router, build_app(platform)))
             await group.start(door.serve)
             group.start_soon(reap_orphans)
             group.start_soon(_stop_on_signal, platform)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -207,6 +208,7 @@ class UpstreamPool:
         idle = self._idle.get(socket_path, [])
         while idle:
             upstream = idle.pop()
+            upstream.when_lost(None)
             assert upstream.idle_since is not None  # set when it was given back
             if not upstream.is_lost and loop.time() - upstream.idle_since < limits.UPSTREAM_IDLE_S:
                 return upstream
@@ -225,7 +227,16 @@ class UpstreamPool:
             upstream.abort()
             return
         upstream.idle_since = asyncio.get_running_loop().time()
+        upstream.when_lost(partial(self._forget, socket_path, upstream))
         idle.append(upstream)
+
+    def _forget(self, socket_path: str, upstream: Upstream) -> None:
+        """The worker closed an idle connection; the last one of a worker that is gone takes its name with it."""
+        idle = self._idle.get(socket_path, [])
+        if upstream in idle:
+            idle.remove(upstream)
+        if not idle:
+            self._idle.pop(socket_path, None)
 
     def drop(self, socket_path: str) -> None:
         """The worker is outdated: end its idle connections."""

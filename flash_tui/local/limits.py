@@ -73,6 +73,12 @@ OPEN_FILES: Final = 8192
 """Wanted limit of open descriptors; a request through the front door takes two."""
 
 SIGNED_URL_LIFETIME_S: Final = 3600
+HOUSEKEEPING_S: Final = 3600.0
+"""Between two looks for artifacts and layers to let go of."""
+LAYER_AGE_S: Final = 60 * 24 * 3600.0
+"""A layer unused for so long is removed."""
+LAYER_STORE_BYTES: Final = 20 * 1024 * MIB
+"""What the layer store may take; beyond, what was unused longest goes first."""
 
 # --- releases and workers --------------------------------------------------------------------------------------------
 

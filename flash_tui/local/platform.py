@@ -1,54 +1,155 @@
-"""The composition root: all parts of one platform, made in order, run in one task group, ended in reverse."""
+"""The composition root: all parts of one platform, made in order, run in task groups, ended in reverse.
+
+    store, artifacts        what is remembered; open first, closed last
+      journal, publisher    tell what happens; end when nothing happens any more
+        engine              jobs, workers, releases
+          official deploys, housekeeping
+
+The app's lifespan is this and not Starlette's: the parts must run before the port answers and until it has answered the
+last worker's report.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 import anyio
-from starlette.routing import BaseRoute
 
 from flash_tui import __version__
-from flash_tui.local.ports import Lease, Router
-from flash_tui.local.security import UrlSigner
-from flash_tui.models.errors import NotFound
-from flash_tui.models.identifiers import EndpointId
+from flash_tui.local import limits
+from flash_tui.local.artifacts import Artifacts
+from flash_tui.local.engine import Engine, Listeners
+from flash_tui.local.journal import Journal
+from flash_tui.local.layer_pairs import LayerPairs
+from flash_tui.local.log_archive import LogArchive
+from flash_tui.local.official_deploys import OfficialDeploys
+from flash_tui.local.registry import Registry
+from flash_tui.local.security import Redactor, UrlSigner
+from flash_tui.local.services import Services
+from flash_tui.local.store.database import Store
+from flash_tui.local.view import Publisher, View
+from flash_tui.local.worker_environment import platform_urls
+from flash_tui.models.errors import FlashTuiError
+from flash_tui.models.identifiers import BuildId
 from flash_tui.models.platform import PlatformDocument
 from flash_tui.paths import Home
+from flash_tui.runtime.layers import LayerStore
+from flash_tui.runtime.worker_source import open_worker_source
+
+_log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class Platform:
-    """What every route table is given."""
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this platform is and what opens it."""
 
     home: Home
     token: str
     origin: str
     signer: UrlSigner
+    redactor: Redactor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Platform:
+    """A running platform, as its front door sees it."""
+
     document: PlatformDocument
-    router: Router
+    services: Services
+    engine: Engine
     stop_requested: anyio.Event = field(default_factory=anyio.Event)
-
-    def routes(self) -> list[BaseRoute]:
-        return []
-
-
-class _NoEndpoints:
-    async def acquire(self, endpoint_id: EndpointId, *, avoid: frozenset[str] = frozenset()) -> Lease:
-        del avoid
-        raise NotFound("there is no such endpoint", where=f"endpoint {endpoint_id}")
-
-    def resolve_host(self, host: str) -> EndpointId | None:
-        del host
 
 
 @asynccontextmanager
-async def open_platform(home: Home, token: str, origin: str, signer: UrlSigner) -> AsyncGenerator[Platform]:
-    """The parts, running; at the end releases are cancelled, workers stopped and reaped, the database closed."""
-    document = PlatformDocument(
-        pid=os.getpid(), url=origin, home=str(home.root), version=__version__, started_at=datetime.now(UTC)
+async def open_platform(identity: Identity) -> AsyncGenerator[Platform]:
+    """The parts, running; at the end releases are cancelled, workers stopped and reaped, the database closed.
+
+    Raises:
+        FlashTuiError: a part cannot start.
+    """
+    store = await Store.open(identity.home.database)
+    async with aclosing(store):
+        layers = LayerStore(identity.home.layers)
+        pairs = LayerPairs(layers, str(identity.home.root))
+        artifacts = Artifacts(identity.home.platform / "artifacts", store, pairs)
+        await artifacts.open()
+        services, engine, publisher = _compose(identity, store, artifacts)
+        async with anyio.create_task_group() as tellers:
+            await tellers.start(services.journal.run)
+            await tellers.start(publisher.run)
+            async with engine.running(), anyio.create_task_group() as helpers:
+                await helpers.start(services.deploys.run)
+                helpers.start_soon(_keep_house, services.registry, layers)
+                yield Platform(_document(identity), services, engine)
+                helpers.cancel_scope.cancel()
+            await publisher.flush()
+            tellers.cancel_scope.cancel()
+
+
+def _compose(identity: Identity, store: Store, artifacts: Artifacts) -> tuple[Services, Engine, Publisher]:
+    """The engine reports to the publisher, which reads what it tells from the view, which asks the engine: hence the
+    late names in the lambdas.
+    """
+    journal = Journal(LogArchive(identity.home.platform / "logs.sqlite3"), identity.redactor.clean)
+    shared = platform_urls(identity.origin) | {"RUNPOD_API_KEY": identity.token, "RUNPOD_AI_API_KEY": identity.token}
+    engine = Engine(
+        home=identity.home,
+        token=identity.token,
+        origin=identity.origin,
+        store=store,
+        artifacts=artifacts,
+        open_source=partial(open_worker_source, env=shared),
+        listeners=Listeners(
+            environment_changed=lambda environment_id: publisher.environment_changed(environment_id),  # noqa: PLW0108
+            deployment_changed=lambda deployment: publisher.deployment_changed(deployment),  # noqa: PLW0108
+            log=journal.log,
+            builds_changed=_told_with_the_deployment,
+        ),
     )
-    yield Platform(home, token, origin, signer, document, _NoEndpoints())
+    view = View(store, engine, journal, identity.origin)
+    publisher = Publisher(view, store, journal)
+    services = Services(
+        origin=identity.origin,
+        token=identity.token,
+        publisher=publisher,
+        signer=identity.signer,
+        store=store,
+        artifacts=artifacts,
+        journal=journal,
+        view=view,
+        registry=Registry(store, artifacts, publisher, engine.releases),
+        releases=engine.releases,
+        deploys=OfficialDeploys(store, publisher, engine.releases),
+    )
+    return services, engine, publisher
+
+
+async def _told_with_the_deployment(_: BuildId | None, __: BuildId | None) -> None:
+    """The publisher tells of builds whose environments changed when it tells of the deployment that did it."""
+
+
+def _document(identity: Identity) -> PlatformDocument:
+    return PlatformDocument(
+        pid=os.getpid(),
+        url=identity.origin,
+        home=str(identity.home.root),
+        version=__version__,
+        started_at=datetime.now(UTC),
+    )
+
+
+async def _keep_house(registry: Registry, layers: LayerStore) -> None:
+    """Let go of artifacts nobody can go back to and of layers nobody uses; now and then."""
+    while True:
+        try:
+            await registry.collect()
+            await layers.collect(limits.LAYER_AGE_S, limits.LAYER_STORE_BYTES)
+        except FlashTuiError as error:
+            _log.warning("housekeeping: %s %s", error.what, error.where)
+        await anyio.sleep(limits.HOUSEKEEPING_S)
