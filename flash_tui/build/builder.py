@@ -12,8 +12,9 @@ from typing import Any, Self
 import anyio
 
 from flash_tui.build.check import check_syntax
-from flash_tui.build.code_part import code_files, left_out_notes
+from flash_tui.build.code_part import code_files, ground_notes
 from flash_tui.build.discover import Discovered, Discoverer
+from flash_tui.build.import_graph import ImportGraph
 from flash_tui.build.kept import Inputs, KeptBuild, keep_build, read_kept
 from flash_tui.build.outputs import ARTIFACT, write_outputs
 from flash_tui.build.plan import Ground, Planner, Wishes, no_endpoints, read_wishes
@@ -66,6 +67,7 @@ class Builder:
         self._discoverer = Discoverer(scratch / "zygote")
         self._planner = Planner(self._store, self._discoverer, settings.python_download)
         self._packer = TailPacker()
+        self._graph = ImportGraph(self._sources.read)
         self._turn = anyio.Lock()
         self._checked: Snapshot | None = None
         self._seen: Snapshot | None = None
@@ -115,11 +117,16 @@ class Builder:
                 return
             await self._discoverer.warm(ground.pair)
 
+    async def affected(self, before: PreparedBuild, after: PreparedBuild) -> frozenset[str]:
+        """Names of the resources of `after` that need new workers where `before` runs; in doubt, all."""
+        async with self._turn:
+            return await anyio.to_thread.run_sync(self._graph.affected, before.subject, after.subject)
+
     async def _build(self, clock: Clock, previous: Snapshot | None) -> PreparedBuild:
         kept = None
-        if self._last is None and previous is None:
+        if self._last is None:
             kept = await anyio.to_thread.run_sync(read_kept, self._project.root)
-            previous = kept.snapshot if kept else None
+            previous = previous or (kept.snapshot if kept else None)
         async with clock.stage(Stage.CHECK):
             snapshot = await self._look(previous)
             inputs = await anyio.to_thread.run_sync(self._inputs, snapshot)
@@ -271,8 +278,14 @@ class Builder:
             packed=pack.packed,
             snapshot=pack.snapshot,
             timings_ms=timings_ms,
-            notes=(*pack.snapshot.notes, *pack.ground.notes, *left_out_notes(pack.ground), *notes),
+            notes=(
+                *pack.snapshot.notes,
+                *pack.ground.notes,
+                *ground_notes(pack.ground, pack.platform, pack.found),
+                *notes,
+            ),
             reached={name: tuple(paths) for name, paths in pack.found.reached.items()},
+            printed=pack.found.printed,
             requirements_known=dict(self._planner.requirements_known),
         )
 

@@ -8,6 +8,7 @@ from flash_tui.build.discover import Discovered
 from flash_tui.build.plan import Ground
 from flash_tui.build.snapshot import Snapshot
 from flash_tui.build.sources import Sources
+from flash_tui.models.build import RuntimePlatform
 from flash_tui.runtime.archive import CodeFile
 from flash_tui.runtime.layers import Layer
 
@@ -54,7 +55,12 @@ def _collisions(snapshot: Snapshot, layer: Layer) -> list[str]:
     return [f"{name} hides the installed package of that name" for name in sorted(names & packages)]
 
 
-def left_out_notes(ground: Ground) -> list[str]:
-    if not ground.left_out:
-        return []
-    return [f"{', '.join(sorted(set(ground.left_out)))} not packed: too large; the worker image has it"]
+def ground_notes(ground: Ground, platform: RuntimePlatform, found: Discovered) -> list[str]:
+    """How the artifact differs from what the cloud would be given."""
+    notes = list(ground.notes)
+    if ground.left_out:
+        notes.append(f"{', '.join(sorted(set(ground.left_out)))} not packed: too large; the worker image has it")
+    default = found.manifest.get("python_version")
+    if not ground.notes and default != platform.python:
+        notes.append(f"built for Python {platform.python}, which runs here; Runpod's default is {default}")
+    return notes

@@ -10,8 +10,6 @@ from typing import Any
 from flash_tui.models.errors import BootFailed, BuildFailed, ErrorDocument, error_from_document
 from flash_tui.runtime.zygote import DiscoveryRequest, DiscoveryResult, LayerPair, RequirementsResult, Zygote
 
-_FROZEN = ("FLASH_", "RUNPOD_")
-
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
@@ -44,8 +42,8 @@ class Discoverer:
         if self._zygote is not None and self.is_warm(pair):
             return self._zygote
         await self.aclose()
-        environment = {name: value for name, value in os.environ.items() if name.startswith(_FROZEN)}
-        self._zygote = await Zygote.start(pair, self._scratch, environment)
+        # Discovery sees our environment: warm in the same one, a fork has nothing to import anew (28 instead of 88 ms).
+        self._zygote = await Zygote.start(pair, self._scratch, dict(os.environ))
         return self._zygote
 
     async def requirements(self, pair: LayerPair, folder: Path) -> RequirementsResult:

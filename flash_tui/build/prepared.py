@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flash_tui.build.import_graph import Subject
 from flash_tui.build.snapshot import Snapshot
 from flash_tui.models.build import LayerRecord
 from flash_tui.models.identifiers import Digest
@@ -34,7 +35,16 @@ class PreparedBuild:
     """What a person should know, one sentence each."""
     reached: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Resource → project files imported with its module in discovery."""
+    printed: str = ""
+    """What user modules wrote while they were imported."""
     requirements_known: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(
         default_factory=dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
     )
     """For the next build: what the requirements were collected from → (requirements, left out)."""
+
+    @property
+    def subject(self) -> Subject:
+        """What decides whether workers of another build may go on."""
+        record = self.record
+        ground = f"{record.dependency_layer} {record.base_layer} {record.platform}"
+        return Subject(self.snapshot, self.manifest.get("resources", {}), self.reached, ground)

@@ -12,7 +12,7 @@ _KEPT_BYTES = 64 << 20
 _KEPT_FILE_BYTES = 4 << 20
 
 
-class SourceMovedError(Exception):
+class SourceMovedError(LookupError):
     """A file is no longer what the snapshot saw: the build begins again with a new look."""
 
 
