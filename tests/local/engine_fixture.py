@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from flash_tui.local.data.jobs import new_job
 from flash_tui.local.data.queue import ActiveJob
@@ -20,6 +22,7 @@ from flash_tui.local.store.endpoints import list_endpoints
 from flash_tui.local.store.environments import StoredEnvironment
 from flash_tui.models.build import Build
 from flash_tui.models.deployment import Deployment, ReleaseRequest
+from flash_tui.models.errors import Conflict, FlashTuiError, NotFound
 from flash_tui.models.identifiers import BuildId, EndpointId, EnvironmentId
 from flash_tui.models.log import LogLine
 from flash_tui.models.states import Cause
@@ -81,6 +84,17 @@ class World:
 
     def children(self, build: Build, kind: str = "queue") -> list[FakeChild]:
         return [c for c in self.source.children if c.spec.app_dir.name == build.id and c.spec.kind == kind]
+
+
+def errors_as_answers() -> dict[Any, Any]:
+    """Exception handlers as the platform's app has them, in short."""
+    statuses = {NotFound: 404, Conflict: 409}
+
+    async def answer(_: Request, error: Exception) -> Response:
+        assert isinstance(error, FlashTuiError)
+        return JSONResponse({"error": error.document().model_dump()}, statuses.get(type(error), 400))
+
+    return {FlashTuiError: answer}
 
 
 async def until(condition: Callable[[], bool], limit_s: float = 5.0) -> None:

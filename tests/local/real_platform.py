@@ -13,8 +13,6 @@ from typing import Any
 import anyio
 import httpx
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
 from flash_tui.local.artifacts import Prepared
 from flash_tui.local.engine import Engine, Listeners
@@ -26,7 +24,6 @@ from flash_tui.local.store.database import Store
 from flash_tui.local.store.endpoints import list_endpoints
 from flash_tui.models.build import Build
 from flash_tui.models.deployment import Deployment, ReleaseRequest
-from flash_tui.models.errors import FlashTuiError, NotFound
 from flash_tui.models.identifiers import BuildId, EnvironmentId
 from flash_tui.models.log import LogLine
 from flash_tui.models.states import Cause
@@ -36,6 +33,7 @@ from flash_tui.runtime.interpreters import own_interpreter
 from flash_tui.runtime.layers import LayerStore
 from flash_tui.runtime.worker_source import open_worker_source
 from flash_tui.runtime.zygote import DiscoveryRequest, LayerPair, Zygote
+from tests.local.engine_fixture import errors_as_answers
 from tests.local.state_builders import a_digest, a_record, an_app
 
 TOKEN = "a-token-of-the-test"
@@ -107,11 +105,6 @@ class RealWorld:
         return answer.json()
 
 
-async def _ours(_: Request, error: Exception) -> Response:
-    assert isinstance(error, FlashTuiError)
-    return JSONResponse({"error": error.document().model_dump()}, 404 if isinstance(error, NotFound) else 400)
-
-
 @asynccontextmanager
 async def warm_zygote(layers: Path, scratch: Path) -> AsyncIterator[tuple[Zygote, LayerPair]]:
     """An interpreter over the newest base layer."""
@@ -149,7 +142,7 @@ async def a_real_world(folder: Path, layers: Path) -> AsyncIterator[RealWorld]:
             open_source=open_worker_source,
             listeners=Listeners(lambda _: None, lambda _: None, lines.append, ignore),
         )
-        asgi = Starlette(routes=engine.routes(), exception_handlers={FlashTuiError: _ours})
+        asgi = Starlette(routes=engine.routes(), exception_handlers=errors_as_answers())
         door = FrontDoor(listener, Doorkeeper(Gate(TOKEN), UrlSigner("secret"), engine.router, asgi))
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with anyio.create_task_group() as group:
