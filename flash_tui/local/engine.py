@@ -6,7 +6,7 @@ async with engine.running():          # jobs outlive workers, so that a worker t
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ from flash_tui.local.zygotes import OpenSource
 from flash_tui.models.app import Progress
 from flash_tui.models.deployment import Deployment
 from flash_tui.models.endpoint import JobCounts, Traffic, Worker
-from flash_tui.models.identifiers import BuildId, EndpointId, EnvironmentId
+from flash_tui.models.identifiers import EndpointId, EnvironmentId
 from flash_tui.models.log import LogLine
 from flash_tui.paths import Home
 
@@ -42,8 +42,6 @@ class Listeners:
     """Anything that an environment's document shows."""
     deployment_changed: Callable[[Deployment], None]
     log: Callable[[LogLine], None]
-    builds_changed: Callable[[BuildId | None, BuildId | None], Awaitable[None]]
-    """What served before a commit, and what serves now."""
 
 
 class Engine:
@@ -76,7 +74,7 @@ class Engine:
             self.fleet,
             self.supervisor,
             token,
-            listeners,
+            listeners.deployment_changed,
             self._endpoint_closed,
             health_timeout_s,
         )

@@ -36,7 +36,6 @@ from flash_tui.local.store.database import Store
 from flash_tui.local.view import Publisher, View
 from flash_tui.local.worker_environment import platform_urls
 from flash_tui.models.errors import FlashTuiError
-from flash_tui.models.identifiers import BuildId
 from flash_tui.models.platform import PlatformDocument
 from flash_tui.paths import Home
 from flash_tui.runtime.layers import LayerStore
@@ -109,7 +108,6 @@ def _compose(identity: Identity, store: Store, artifacts: Artifacts) -> tuple[Se
             environment_changed=lambda environment_id: publisher.environment_changed(environment_id),  # noqa: PLW0108
             deployment_changed=lambda deployment: publisher.deployment_changed(deployment),  # noqa: PLW0108
             log=journal.log,
-            builds_changed=_told_with_the_deployment,
         ),
     )
     view = View(store, engine, journal, identity.origin)
@@ -128,10 +126,6 @@ def _compose(identity: Identity, store: Store, artifacts: Artifacts) -> tuple[Se
         deploys=OfficialDeploys(store, publisher, engine.releases),
     )
     return services, engine, publisher
-
-
-async def _told_with_the_deployment(_: BuildId | None, __: BuildId | None) -> None:
-    """The publisher tells of builds whose environments changed when it tells of the deployment that did it."""
 
 
 def _document(identity: Identity) -> PlatformDocument:

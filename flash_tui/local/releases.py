@@ -7,7 +7,7 @@ side. Everything before the commit is invisible to callers of the endpoints, and
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -51,18 +51,6 @@ class ArtifactSource(Protocol):
     async def prepare(self, build_id: BuildId) -> PreparedArtifact: ...
 
 
-class Told(Protocol):
-    """Whom releases report to."""
-
-    @property
-    def deployment_changed(self) -> Callable[[Deployment], None]: ...
-
-    @property
-    def builds_changed(self) -> Callable[[BuildId | None, BuildId | None], Awaitable[None]]:
-        """What served before a commit, and what serves now."""
-        ...
-
-
 @dataclass(eq=False, slots=True)
 class Release:
     """One under way."""
@@ -91,7 +79,7 @@ class Release:
 
 
 class ReleaseDesk:
-    """Implements `ports.Releases`. `told` is how it speaks; `endpoint_closed` ends what an endpoint still holds."""
+    """Implements `ports.Releases`. `deployment_changed` is told every record; `endpoint_closed` ends what an endpoint still holds."""
 
     def __init__(
         self,
@@ -100,7 +88,7 @@ class ReleaseDesk:
         fleet: Fleet,
         supervisor: Supervisor,
         token: str,
-        told: Told,
+        deployment_changed: Callable[[Deployment], None],
         endpoint_closed: Callable[[EndpointId, str], None],
         health_timeout_s: float = limits.HEALTH_TIMEOUT_S,
     ) -> None:
@@ -109,7 +97,7 @@ class ReleaseDesk:
         self._fleet = fleet
         self._supervisor = supervisor
         self._token = token
-        self._told = told
+        self._deployment_changed = deployment_changed
         self._endpoint_closed = endpoint_closed
         self._health_timeout_s = health_timeout_s
         self._running: dict[EnvironmentId, Release] = {}
@@ -218,7 +206,7 @@ class ReleaseDesk:
         release = Release(request, accepted, accepted.deployment)
         self._running[release.environment_id] = release
         self._group.start_soon(self._drive, release)
-        self._told.deployment_changed(accepted.deployment)
+        self._deployment_changed(accepted.deployment)
         self._fleet.publish(release.environment_id)
         return accepted.deployment
 
@@ -349,13 +337,12 @@ class ReleaseDesk:
         await self._store.transact(lambda connection: deployments.set_timings(connection, deployment_id, timings))
         release.deployment = release.deployment.model_copy(update={"timings_ms": timings})
         self._settle(release)
-        await self._told.builds_changed(release.accepted.target.environment.active_build_id, release.request.build_id)
 
     def _settle(self, release: Release) -> None:
         if self._running.get(release.environment_id) is release:
             del self._running[release.environment_id]
         release.decided.set()
-        self._told.deployment_changed(release.deployment)
+        self._deployment_changed(release.deployment)
         self._fleet.publish(release.environment_id)
 
     async def _drain(self, release: Release) -> None:

@@ -23,7 +23,7 @@ from flash_tui.local.store.environments import StoredEnvironment
 from flash_tui.models.build import Build
 from flash_tui.models.deployment import Deployment, ReleaseRequest
 from flash_tui.models.errors import Conflict, FlashTuiError, NotFound
-from flash_tui.models.identifiers import BuildId, EndpointId, EnvironmentId
+from flash_tui.models.identifiers import EndpointId, EnvironmentId
 from flash_tui.models.log import LogLine
 from flash_tui.models.states import Cause
 from flash_tui.paths import Home
@@ -113,9 +113,6 @@ async def a_world(
     lines: list[LogLine] = []
     deployments: list[Deployment] = []
 
-    async def ignore(*_: BuildId | None) -> None:
-        await anyio.lowlevel.checkpoint()
-
     if environment_id is None:
         app = await store.transact(an_app)
         first = await store.transact(lambda c: environments.list_environments(c, app.id)[0])
@@ -129,7 +126,7 @@ async def a_world(
             store=store,
             artifacts=artifacts,
             open_source=source.open,
-            listeners=Listeners(lambda _: None, deployments.append, lines.append, ignore),
+            listeners=Listeners(lambda _: None, deployments.append, lines.append),
             health_timeout_s=health_timeout_s,
         )
         source.engine = engine

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from flash_tui.local.store import environments
 from flash_tui.local.store.builds import NewBuild, register_build
 from flash_tui.local.store.database import Store
 from flash_tui.local.store.endpoints import list_endpoints
+from flash_tui.local.worker_environment import platform_urls
 from flash_tui.models.build import Build
 from flash_tui.models.deployment import Deployment, ReleaseRequest
 from flash_tui.models.identifiers import BuildId, EnvironmentId
@@ -37,6 +39,7 @@ from tests.local.engine_fixture import errors_as_answers
 from tests.local.state_builders import a_digest, a_record, an_app
 
 TOKEN = "a-token-of-the-test"
+KEYS = {"RUNPOD_API_KEY": TOKEN, "RUNPOD_AI_API_KEY": TOKEN}
 
 
 @dataclass(eq=False)
@@ -125,9 +128,6 @@ async def a_real_world(folder: Path, layers: Path) -> AsyncIterator[RealWorld]:
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     lines: list[LogLine] = []
 
-    async def ignore(*_: BuildId | None) -> None:
-        await anyio.lowlevel.checkpoint()
-
     async with warm_zygote(layers, scratch) as (zygote, pair):
         store = await Store.open(folder / "platform.sqlite3")
         app = await store.transact(an_app)
@@ -139,8 +139,8 @@ async def a_real_world(folder: Path, layers: Path) -> AsyncIterator[RealWorld]:
             origin=origin,
             store=store,
             artifacts=folders,
-            open_source=open_worker_source,
-            listeners=Listeners(lambda _: None, lambda _: None, lines.append, ignore),
+            open_source=partial(open_worker_source, env=platform_urls(origin) | KEYS),
+            listeners=Listeners(lambda _: None, lambda _: None, lines.append),
         )
         asgi = Starlette(routes=engine.routes(), exception_handlers=errors_as_answers())
         door = FrontDoor(listener, Doorkeeper(Gate(TOKEN), UrlSigner("secret"), engine.router, asgi))
