@@ -187,19 +187,21 @@ async def _until(condition: Callable[[], bool]) -> None:
 
 async def _start(home: Home, report: Callable[[str], None]) -> PlatformAddress:
     """Spawn the daemon. Called with the start lock."""
-    while is_locked(home.platform_lock):  # by one that is on its way in or out, or stuck, which is told in the end
-        await anyio.sleep(_LOOK_AGAIN_S)
+    while True:
+        while is_locked(home.platform_lock):  # by one that is on its way in or out, or stuck, which is told in the end
+            await anyio.sleep(_LOOK_AGAIN_S)
+            if (address := await find(home)) is not None:
+                return address
+        report("starting the local platform")
+        told = await anyio.to_thread.run_sync(_spawn, home, abandon_on_cancel=True)
         if (address := await find(home)) is not None:
             return address
-    report("starting the local platform")
-    told = await anyio.to_thread.run_sync(_spawn, home, abandon_on_cancel=True)
-    error = told.get("error")
-    if error is not None:
+        if is_locked(home.platform_lock):
+            continue  # one whose starter gave up was faster
+        error = told.get("error")
+        if error is None:
+            raise _failed(home, "the local platform did not start")
         raise error_from_document(ErrorDocument.model_validate(error))
-    address = await find(home) if told.get("ready") else None
-    if address is None:
-        raise _failed(home, "the local platform did not start")
-    return address
 
 
 def _spawn(home: Home) -> dict[str, object]:
