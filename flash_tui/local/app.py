@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flash_tui.local import extension
+from flash_tui.local import control, extension
 from flash_tui.local.front_answer import error_body
 from flash_tui.local.platform import Platform
 from flash_tui.models.errors import (
@@ -51,7 +51,8 @@ def build_app(platform: Platform) -> ASGIApp:
 
 
 def _parts(platform: Platform) -> list[BaseRoute]:
-    return [*platform.engine.routes(), *extension.routes(platform.services)]
+    services = platform.services
+    return [*platform.engine.routes(), *control.routes(services), *extension.routes(services)]
 
 
 def _platform_routes(platform: Platform) -> list[BaseRoute]:

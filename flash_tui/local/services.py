@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flash_tui.local.artifacts import Artifacts
 from flash_tui.local.journal import Journal
@@ -17,7 +17,7 @@ from flash_tui.local.view import Publisher, View
 class Services:
     origin: str
     """Scheme, host and port, without a slash at its end."""
-    token: str
+    token: str = field(repr=False)
     """The one key of the platform."""
     signer: UrlSigner
     store: Store

@@ -23,11 +23,11 @@ async def stream(events: Subscription, heartbeat_s: float = HEARTBEAT_S) -> Asyn
     """`id:` is the cursor, `data:` the event as JSON. Source: HTML standard, server-sent events."""
     yield b": connected\n\n"
     while True:
-        with anyio.move_on_after(heartbeat_s) as silence:
+        block = b":\n\n"
+        with anyio.move_on_after(heartbeat_s):
             cursor, event = await anext(events)
-            yield b"id: %d\ndata: %b\n\n" % (cursor, EVENT.dump_json(event))
-        if silence.cancelled_caught:
-            yield b":\n\n"
+            block = b"id: %d\ndata: %b\n\n" % (cursor, EVENT.dump_json(event))
+        yield block  # outside of the scope, which a generator must not hold while it is suspended
 
 
 def _after(request: Request) -> int | None:
