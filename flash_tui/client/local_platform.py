@@ -33,7 +33,7 @@ _MAX_LOG_BYTES: Final = 5 * 1024 * 1024
 _LOG_LINES_SHOWN: Final = 12
 
 _MARKER: Final = "FLASH_TUI_PLATFORM_HOME"
-"""Marks the platform's own processes; one of them may be who starts another platform."""
+"""Marks the processes of a home's platform: the next one ends what the one before left behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +239,7 @@ def _environment(home: Home) -> dict[str, str]:
         for name, value in os.environ.items()
         if name.startswith("FLASH_TUI_") or not name.startswith(("RUNPOD_", "FLASH_", "PYTHON"))
     }
-    kept.pop(_MARKER, None)
-    return kept | {"FLASH_TUI_HOME": str(home.root), "FLASH_TUI_LAYERS": str(home.layers)}
+    return kept | {"FLASH_TUI_HOME": str(home.root), "FLASH_TUI_LAYERS": str(home.layers), _MARKER: str(home.root)}
 
 
 def _open_log(path: Path) -> BinaryIO:

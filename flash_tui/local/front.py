@@ -34,6 +34,8 @@ from flash_tui.local.security import HOST_SUFFIX, Gate, UrlSigner
 _log = logging.getLogger(__name__)
 
 _ARTIFACTS: Final = "/artifacts/"
+_OPEN: Final = frozenset({("POST", "/graphql"), ("GET", "/flash/login")})
+"""Where the login flow begins, which asks for a key and so has none. The routes look at what is asked."""
 _TLS_HANDSHAKE: Final = b"\x16"
 _TLS_REFUSAL: Final = b"\x15\x03\x01\x00\x02\x02\x28"
 """A fatal alert, handshake_failure: a TLS client reads a clear no instead of waiting."""
@@ -155,7 +157,7 @@ class FrontDoor:
 
     async def _handle(self, request: Request, answer: Answer) -> None:
         keeper = self._keeper
-        refusal = keeper.gate.check(request.headers, token_needed=not self._is_signed(request))
+        refusal = keeper.gate.check(request.headers, token_needed=not (_is_open(request) or self._is_signed(request)))
         if refusal is not None:
             await answer.refuse(refusal)
             return
@@ -181,6 +183,13 @@ class FrontDoor:
             return False
         key = unquote(request.path.removeprefix(_ARTIFACTS))
         return self._keeper.signer.verify(request.method, key, request.query, time.time())
+
+
+def _is_open(request: Request) -> bool:
+    """A small request that may be one for a key."""
+    if (request.method, request.path) not in _OPEN or request.header(b"transfer-encoding"):
+        return False
+    return (request.content_length or 0) <= limits.MAX_OPEN_BODY_BYTES
 
 
 def _turn_away(client: socket.socket, words: bytes) -> None:

@@ -22,6 +22,9 @@ MAX_ARTIFACT_BODY_BYTES: Final = MAX_ARTIFACT_BYTES + MIB
 MAX_CONTROL_BODY_BYTES: Final = 20 * MIB
 """Any other request to the platform; the cloud takes 20 MB in `runsync`. Load-balanced requests have no limit."""
 
+MAX_OPEN_BODY_BYTES: Final = 64 * KIB
+"""A request that needs no key: one of the login flow."""
+
 HEAD_TIMEOUT_S: Final = 30.0
 """From the first byte of a request to the end of its head."""
 KEEP_ALIVE_TIMEOUT_S: Final = 600.0

@@ -47,6 +47,8 @@ async def app() -> Starlette:
     routes = [
         Route("/echo", echo, methods=methods),
         Route("/artifacts/{key:path}", echo, methods=methods),
+        Route("/graphql", echo, methods=methods),
+        Route("/flash/login", echo, methods=methods),
         Route("/forever", forever),
         Route("/nothing", no_body),
     ]
@@ -165,6 +167,18 @@ async def test_a_signed_artifact_needs_no_key(door: Door, client: RawClient) -> 
     await client.send(head.encode())
     assert (await client.answered()).status == 200
     await client.send(head.replace("PUT", "GET").encode())
+    assert (await client.answered()).status == 401
+
+
+async def test_only_small_requests_of_the_login_flow_need_no_key(client: RawClient) -> None:
+    bare = "Host: localhost\r\nContent-Length: "
+    await client.send(f"POST /graphql HTTP/1.1\r\n{bare}2\r\n\r\nok".encode())
+    assert (await client.answered()).status == 200
+    await client.send(b"GET /flash/login?request=x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert (await client.answered()).status == 200
+    await client.send(b"POST /flash/login HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert (await client.answered()).status == 401
+    await client.send(f"POST /graphql HTTP/1.1\r\n{bare}70000\r\n\r\n".encode())
     assert (await client.answered()).status == 401
 
 
