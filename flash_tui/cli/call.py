@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from flash_tui.api import Client
+from flash_tui.cli.connect import open_client
 from flash_tui.cli.options import Invocation
 from flash_tui.cli.resources import environment_name
 from flash_tui.models.errors import UsageError
@@ -20,7 +20,7 @@ async def call(invocation: Invocation) -> int:
     """Exit code 1 for a failed job and for a status of 400 and up."""
     arguments, output = invocation.arguments, invocation.output
     body = read_body(arguments.body)
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         answer = await client.call(
             arguments.endpoint,
             body,

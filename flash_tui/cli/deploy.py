@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import anyio.to_thread
 
-from flash_tui.api import Client
 from flash_tui.cli import documents
 from flash_tui.cli.confirm import confirm_environment, confirm_name
+from flash_tui.cli.connect import open_client
 from flash_tui.cli.options import Invocation
 from flash_tui.cli.progress import Progress, timings_line
 from flash_tui.models.errors import UsageError
@@ -32,7 +32,7 @@ async def deploy_project(invocation: Invocation, environment: str) -> ReleaseRes
     """Deploy, and remember what went live: a later watch of the folder starts from that."""
     settings = invocation.settings
     files = await anyio.to_thread.run_sync(content_of, settings)
-    async with Client(settings) as client:
+    async with open_client(invocation) as client:
         result = await client.deploy(environment, report=Progress(invocation.output))
     if result.error is None and result.build is not None:
         build = result.build
@@ -42,7 +42,7 @@ async def deploy_project(invocation: Invocation, environment: str) -> ReleaseRes
 
 async def promote(invocation: Invocation) -> int:
     arguments = invocation.arguments
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         source, code = arguments.source, 0
         while True:
             plan = await client.promotion_plan(source, arguments.destination, invocation.settings.app, arguments.build)
@@ -62,7 +62,7 @@ async def promote(invocation: Invocation) -> int:
 async def rollback(invocation: Invocation) -> int:
     arguments, settings = invocation.arguments, invocation.settings
     environment: str = arguments.environment
-    async with Client(settings) as client:
+    async with open_client(invocation) as client:
         plan = await client.rollback_plan(environment, settings.app, arguments.to)
         confirm_environment(invocation, environment, f"This puts back {plan.build.label}")
         if await send_command(settings, environment, "pause"):
@@ -74,7 +74,7 @@ async def rollback(invocation: Invocation) -> int:
 async def undeploy(invocation: Invocation) -> int:
     arguments, settings = invocation.arguments, invocation.settings
     environment: str = arguments.environment
-    async with Client(settings) as client:
+    async with open_client(invocation) as client:
         await client.environment(settings.app, environment)
         confirm_name(invocation, environment, f"This removes all endpoints of {environment}; its builds stay.")
         result = await client.undeploy(environment, settings.app, report=Progress(invocation.output))

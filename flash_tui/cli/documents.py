@@ -78,8 +78,10 @@ def deployment(document: Deployment) -> JsonObject:
 
 def release(document: ReleaseResult) -> JsonObject:
     """That of `deploy`, `promote` and `rollback`; `error` only where there is one."""
-    raw = document.model_dump(mode="json", exclude={"error"})
-    return raw if document.error is None else raw | {"error": _error(document.error)}
+    raw: JsonObject = document.model_dump(mode="json", exclude={"error"})
+    if document.error is not None:
+        raw["error"] = _error(document.error)
+    return raw
 
 
 def log_line(document: LogLine) -> JsonObject:

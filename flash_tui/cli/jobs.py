@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from flash_tui.api import Client
 from flash_tui.cli import documents
+from flash_tui.cli.connect import open_client
 from flash_tui.cli.options import Invocation
 from flash_tui.cli.resources import environment_name
 from flash_tui.models.human import age, duration
@@ -22,7 +23,7 @@ async def _endpoint_id(client: Client, invocation: Invocation) -> EndpointId:
 
 
 async def list_jobs(invocation: Invocation) -> int:
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         jobs = await client.jobs(await _endpoint_id(client, invocation), limit=invocation.arguments.limit)
     if invocation.output.as_json:
         invocation.output.document([documents.job(job) for job in jobs])
@@ -37,7 +38,7 @@ def _row(job: Job) -> tuple[str, ...]:
 
 
 async def _one(invocation: Invocation, act: Callable[[Client, EndpointId, JobId], Awaitable[Job]]) -> int:
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         endpoint_id = await _endpoint_id(client, invocation)
         job = await act(client, endpoint_id, JobId(invocation.arguments.job))
     if invocation.output.as_json:

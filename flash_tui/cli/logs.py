@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from flash_tui.api import Client
 from flash_tui.cli import documents
+from flash_tui.cli.connect import open_client
 from flash_tui.cli.options import Invocation
 from flash_tui.cli.output import Output
 from flash_tui.models.errors import UsageError
@@ -19,7 +19,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 async def logs(invocation: Invocation) -> int:
     arguments, settings = invocation.arguments, invocation.settings
     since = parse_since(arguments.since, datetime.now(UTC)) if arguments.since else None
-    async with Client(settings) as client:
+    async with open_client(invocation) as client:
         lines = await client.logs(settings.app, arguments.environment, arguments.endpoint, since=since)
         for line in lines:
             _print(invocation.output, line)

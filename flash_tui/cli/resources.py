@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from flash_tui.api import Client
 from flash_tui.cli import documents
 from flash_tui.cli.confirm import confirm_name
+from flash_tui.cli.connect import open_client
 from flash_tui.cli.options import Invocation
 from flash_tui.models.app import Environment
 from flash_tui.models.build import Build
@@ -17,7 +17,7 @@ from flash_tui.models.human import age, short_digest, size
 
 
 async def list_apps(invocation: Invocation) -> int:
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         apps = await client.apps()
     if invocation.output.as_json:
         invocation.output.document([documents.app(app) for app in apps])
@@ -30,7 +30,7 @@ async def list_apps(invocation: Invocation) -> int:
 async def get_app(invocation: Invocation) -> int:
     """An app with its environments and builds."""
     output, settings = invocation.output, invocation.settings
-    async with Client(settings) as client:
+    async with open_client(invocation) as client:
         app = await client.app(invocation.arguments.name or settings.app)
         environments = await client.environments(app.name)
         builds = await client.builds(app.name)
@@ -50,7 +50,7 @@ async def get_app(invocation: Invocation) -> int:
 
 
 async def create_app(invocation: Invocation) -> int:
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         app = await client.create_app(invocation.arguments.name)
     return _done(
         invocation, documents.app(app), f"{app.name} is there, with {', '.join(app.environments) or 'nothing'}"
@@ -59,7 +59,7 @@ async def create_app(invocation: Invocation) -> int:
 
 async def delete_app(invocation: Invocation) -> int:
     name: str = invocation.arguments.name
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         app = await client.app(name)
         confirm_name(invocation, name, f"This deletes {name}, its {len(app.environments)} environments and its builds.")
         await client.delete_app(name)
@@ -78,7 +78,7 @@ def _environment_row(environment: Environment) -> tuple[str, ...]:
 
 
 async def list_environments(invocation: Invocation) -> int:
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         environments = await client.environments(invocation.settings.app)
     ordered = documents.in_pipeline_order(environments, invocation.settings.pipeline)
     if invocation.output.as_json:
@@ -89,7 +89,7 @@ async def list_environments(invocation: Invocation) -> int:
 
 
 async def get_environment(invocation: Invocation) -> int:
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         environment = await client.environment(invocation.settings.app, invocation.arguments.environment)
     if invocation.output.as_json:
         invocation.output.document(documents.environment(environment))
@@ -112,14 +112,14 @@ def tell_environment(invocation: Invocation, environment: Environment) -> None:
 
 
 async def create_environment(invocation: Invocation) -> int:
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         environment = await client.create_environment(invocation.settings.app, invocation.arguments.environment)
     return _done(invocation, documents.environment(environment), f"{environment.name} is there")
 
 
 async def delete_environment(invocation: Invocation) -> int:
     name: str = invocation.arguments.environment
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         await client.environment(invocation.settings.app, name)
         confirm_name(invocation, name, f"This deletes {name} and its endpoints; builds and history stay.")
         await client.delete_environment(invocation.settings.app, name)
@@ -138,7 +138,7 @@ def _build_row(build: Build) -> tuple[str, ...]:
 
 
 async def list_builds(invocation: Invocation) -> int:
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         builds = await client.builds(invocation.settings.app)
     if invocation.output.as_json:
         invocation.output.document([documents.build(build) for build in builds])
@@ -150,7 +150,7 @@ async def list_builds(invocation: Invocation) -> int:
 async def diff_builds(invocation: Invocation) -> int:
     """What changed from build A to build B."""
     arguments, output, app = invocation.arguments, invocation.output, invocation.settings.app
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         before = await client.find_build(app, arguments.a)
         after = await client.find_build(app, arguments.b)
         changes = await client.differences(before, after)
@@ -178,7 +178,7 @@ def environment_name(invocation: Invocation) -> str:
 
 
 async def list_endpoints(invocation: Invocation) -> int:
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         endpoints = await client.endpoints(invocation.settings.app, environment_name(invocation))
     if invocation.output.as_json:
         invocation.output.document([documents.endpoint(endpoint) for endpoint in endpoints])
@@ -189,7 +189,7 @@ async def list_endpoints(invocation: Invocation) -> int:
 
 async def get_endpoint(invocation: Invocation) -> int:
     output, name = invocation.output, invocation.arguments.endpoint
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         endpoint = await client.endpoint(invocation.settings.app, environment_name(invocation), name)
     if output.as_json:
         output.document(documents.endpoint(endpoint))
@@ -210,7 +210,7 @@ async def get_endpoint(invocation: Invocation) -> int:
 
 
 async def list_volumes(invocation: Invocation) -> int:
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         volumes = await client.volumes()
     if invocation.output.as_json:
         invocation.output.document([documents.volume(volume) for volume in volumes])
@@ -222,14 +222,14 @@ async def list_volumes(invocation: Invocation) -> int:
 
 async def create_volume(invocation: Invocation) -> int:
     arguments = invocation.arguments
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         volume = await client.create_volume(arguments.name, arguments.size, arguments.data_center)
     return _done(invocation, documents.volume(volume), f"{volume.name} is there: {volume.id}")
 
 
 async def delete_volume(invocation: Invocation) -> int:
     wanted: str = invocation.arguments.volume
-    async with Client(invocation.settings) as client:
+    async with open_client(invocation) as client:
         volume = await client.volume(wanted)
         confirm_name(invocation, volume.name, f"This deletes the volume {volume.name} and all that is on it.")
         await client.delete_volume(volume.id)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from flash_tui.api import Client
 from flash_tui.cli import documents
+from flash_tui.cli.connect import open_client
 from flash_tui.cli.options import Invocation
 from flash_tui.models.app import Environment
 from flash_tui.models.deployment import Deployment
@@ -25,7 +25,7 @@ _BUSY = ("◐", "yellow")
 async def status(invocation: Invocation) -> int:
     """Exit code 1 if an environment has failed or one of its endpoints is unhealthy."""
     settings = invocation.settings
-    async with Client(settings) as client:
+    async with open_client(invocation) as client:
         state = await client.state(settings.app)
         environments = [item for item in state.environments if item.app == settings.app]
         if not environments:
@@ -88,7 +88,7 @@ def _tell(invocation: Invocation, environments: Sequence[Environment]) -> None:
 
 async def history(invocation: Invocation) -> int:
     arguments, settings, output = invocation.arguments, invocation.settings, invocation.output
-    async with Client(settings) as client:
+    async with open_client(invocation) as client:
         deployments = await client.history(settings.app, arguments.environment, arguments.limit)
     if output.as_json:
         output.document([documents.deployment(item) for item in deployments])

@@ -13,10 +13,11 @@ import anyio
 from flash_tui.build.builder import Builder
 from flash_tui.build.prepared import PreparedBuild
 from flash_tui.client import local_platform
-from flash_tui.client.dialect import Dialect, Parts
+from flash_tui.client.dialect import Dialect
 from flash_tui.client.opening import open_dialect
+from flash_tui.deploy.deployer import Deployer
 from flash_tui.models.app import Environment
-from flash_tui.models.build import Build, BuildUpload
+from flash_tui.models.build import Build
 from flash_tui.models.deployment import Deployment, ReleaseRequest
 from flash_tui.models.errors import Conflict, FlashTuiError, NotFound, TargetUnreachable
 from flash_tui.models.events import DeploymentChanged, EnvironmentChanged, StreamReset
@@ -32,7 +33,7 @@ from flash_tui.watch.session import Prepared, Released, Report, Ticket, Uploaded
 P = ParamSpec("P")
 T = TypeVar("T")
 
-WAIT_S = 25.0
+WAIT_S = 25
 NOTE_PATHS = 3
 
 
@@ -206,41 +207,23 @@ class Workshop:
             raise
 
     async def _upload(self, dialect: Dialect, prepared: PreparedBuild, report: Report) -> Build:
-        upload = BuildUpload(
-            app=self._settings.app,
-            digest=prepared.digest,
-            size_bytes=prepared.size_bytes,
-            record=prepared.record,
-            manifest=prepared.manifest,
-        )
-
-        def progress(done: int, total: int) -> None:
-            report(StageReport(Stage.UPLOAD, done=done, total=total))
-
+        deployer = Deployer(dialect)
         await self._find_environment(dialect)
         try:
-            return await dialect.upload(Parts(upload, prepared.packed, prepared.tail), progress)
+            return await deployer.upload(prepared, report)
         except NotFound:  # the app was deleted since we looked
             self._environment_id = None
             await self._find_environment(dialect)
-            return await dialect.upload(Parts(upload, prepared.packed, prepared.tail), progress)
+            return await deployer.upload(prepared, report)
 
     async def _find_environment(self, dialect: Dialect) -> EnvironmentId:
         """The environment's id; app, pipeline and environment are made if they are not there."""
         if self._environment_id is None:
-            settings = self._settings
-            try:
-                environment = await dialect.environment(settings.app, self._environment)
-            except NotFound:
-                await dialect.create_app(settings.app, self._stages())
-                environment = await dialect.environment(settings.app, self._environment)
+            stages = self._settings.pipeline.stages
+            environment = await Deployer(dialect).ensure_environment(self._settings.app, self._environment, stages)
             self._environment_id = environment.id
             self.serves(environment.build.id if environment.build is not None else None)
         return self._environment_id
-
-    def _stages(self) -> tuple[str, ...]:
-        """The environments that the app is to have."""
-        return tuple(dict.fromkeys((*self._settings.pipeline.stages, self._environment)))
 
     async def _release(self, dialect: Dialect, uploaded: Uploaded, ticket: Ticket, stop: anyio.Event) -> Deployment:
         request = ReleaseRequest(
