@@ -98,48 +98,55 @@ class _Exchange:
         self._body = _Replay(request)
 
     async def run(self) -> None:
+        """Answer by one worker after the other, until one has answered or it makes no sense to go on."""
         avoid: set[str] = set()
-        where = f"endpoint {self._to.endpoint_id}"
-        for attempt in range(1, limits.MAX_ATTEMPTS + 1):
-            lease = await self._acquire(frozenset(avoid))
+        failure: _Failure | None = None
+        while (lease := await self._acquire(frozenset(avoid), failure)) is not None:
             avoid.add(lease.worker)
-            try:
-                await self._attempt(lease)
-            except UpstreamUnsent:
-                if attempt < limits.MAX_ATTEMPTS and self._body.can_replay:
-                    continue
-                await self._answer.fail(502, "no worker takes the request", where=where, hint=_LOGS_HINT)
-            except UpstreamBroken:
-                harmless = self._request.method in _IDEMPOTENT and self._body.can_replay
-                if attempt < limits.MAX_ATTEMPTS and harmless and self._answer.status is None:
-                    continue
-                what = "the worker broke off before it had answered"
-                await self._answer.fail(502, what, where=f"{where}, worker {lease.worker}", hint=_LOGS_HINT)
-            except _NoAnswer:
-                what = f"the worker gave no answer within {limits.ANSWER_TIMEOUT_S:.0f} s"
-                await self._answer.fail(504, what, where=f"{where}, worker {lease.worker}", hint=_LOGS_HINT)
-            return
+            failure = await self._attempt(lease)
+            if failure is None:
+                return
+            if not failure.may_repeat or len(avoid) == limits.MAX_ATTEMPTS:
+                break
+        assert failure is not None  # a first worker is found, or the search has raised
+        where = f"endpoint {self._to.endpoint_id}, worker {failure.worker}"
+        await self._answer.fail(failure.status, failure.what, where=where, hint=_LOGS_HINT)
 
-    async def _acquire(self, avoid: frozenset[str]) -> Lease:
-        with anyio.move_on_after(limits.ACQUIRE_TIMEOUT_S):
+    async def _acquire(self, avoid: frozenset[str], failure: _Failure | None) -> Lease | None:
+        """A worker; None if a request that was broken off finds no other one soon.
+
+        Raises:
+            NotFound, TargetUnreachable: see `Router.acquire`.
+        """
+        is_repeat = failure is not None and failure.was_sent
+        with anyio.move_on_after(limits.REPEAT_TIMEOUT_S if is_repeat else limits.ACQUIRE_TIMEOUT_S):
             return await self._router.acquire(self._to.endpoint_id, avoid=avoid)
-        raise TargetUnreachable(
-            "no worker became free in time", where=f"endpoint {self._to.endpoint_id}", hint=_LOGS_HINT
-        )
+        if is_repeat:
+            return None
+        where = f"endpoint {self._to.endpoint_id}"
+        raise TargetUnreachable("no worker became free in time", where=where, hint=_LOGS_HINT)
 
-    async def _attempt(self, lease: Lease) -> None:
-        """Raises: UpstreamUnsent, UpstreamBroken, _NoAnswer, ClientGone, BadRequest."""
+    async def _attempt(self, lease: Lease) -> _Failure | None:
+        """None if it was answered. Raises ClientGone, BadRequest, TimeoutError: the client's doing."""
         started = anyio.current_time()
-        broke_off = False
+        failure: _Failure | None = None
         try:
             while not await self._sent(lease):
                 pass
-        except (UpstreamUnsent, UpstreamBroken, _NoAnswer):
-            broke_off = True
-            raise
+        except UpstreamUnsent:
+            what = "no worker takes the request"
+            failure = _Failure(502, what, lease.worker, was_sent=False, may_repeat=self._body.can_replay)
+        except UpstreamBroken:
+            harmless = self._request.method in _IDEMPOTENT and self._body.can_replay and self._answer.status is None
+            what = "the worker broke off before it had answered"
+            failure = _Failure(502, what, lease.worker, was_sent=True, may_repeat=harmless)
+        except _NoAnswer:
+            what = f"the worker gave no answer within {limits.ANSWER_TIMEOUT_S:.0f} s"
+            failure = _Failure(504, what, lease.worker, was_sent=True, may_repeat=False)
         finally:
-            status = None if broke_off else self._answer.status or CLIENT_GONE_STATUS
+            status = None if failure is not None else self._answer.status or CLIENT_GONE_STATUS
             lease.release(status_code=status, elapsed_ms=(anyio.current_time() - started) * 1000)
+        return failure
 
     async def _sent(self, lease: Lease) -> bool:
         """False if it was an idle connection that the worker had closed meanwhile: another one may do."""
@@ -186,6 +193,17 @@ class _Exchange:
         while chunk := await upstream.read():
             await self._answer.write(chunk)
         self._answer.end()
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a worker did not answer a request."""
+
+    status: int
+    what: str
+    worker: str
+    was_sent: bool
+    may_repeat: bool
 
 
 class _NoAnswer(Exception):

@@ -51,6 +51,8 @@ LINGER_BYTES: Final = 16 * MIB
 
 ACQUIRE_TIMEOUT_S: Final = 120.0
 """No worker became free. Source: the cloud gives up after two minutes."""
+REPEAT_TIMEOUT_S: Final = 5.0
+"""For another worker to be there for a request that a first one broke off."""
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 330.0
 """From the request to the head of its answer. Source: the cloud's 5.5 minutes."""

@@ -152,6 +152,8 @@ class FakeRouter:
             if worker.name not in avoid:
                 self.leases[worker.name] += 1
                 return FakeLease(worker.socket_path, worker.name, 1, partial(self._release, worker.name))
+        if self.workers:
+            await anyio.sleep_forever()  # for one that is not avoided
         raise TargetUnreachable("no worker became healthy in time", where=endpoint_id)
 
     def resolve_host(self, host: str) -> EndpointId | None:

@@ -228,6 +228,15 @@ async def test_a_harmless_request_is_repeated_when_the_worker_broke_off(
     assert worker.requests[-1].body == b"abc"
 
 
+async def test_a_worker_that_always_breaks_off_does_not_keep_its_caller_waiting(
+    door: Door, client: RawClient, hire: Hire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "REPEAT_TIMEOUT_S", 0.02)
+    door.router.workers = [await hire("broken", breaks_off)]
+    answered = await client.get("/lb/ep1/")
+    assert (answered.status, json.loads(answered.body)["error"]["where"]) == (502, "endpoint ep1, worker broken")
+
+
 async def test_a_request_that_does_something_is_not_repeated(
     door: Door, client: RawClient, hire: Hire, worker: Worker
 ) -> None:
