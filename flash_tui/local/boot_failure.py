@@ -6,10 +6,11 @@ Pure: last lines of a worker in, an error document out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from flash_tui.local.workers import RunningWorker
 from flash_tui.models.errors import BootFailed, ErrorDocument
 
 _START = "Traceback (most recent call last):"
@@ -66,17 +67,20 @@ def _frames(block: Sequence[str], app_dir: Path, generated: frozenset[str]) -> l
     return found
 
 
-def boot_failure(
-    endpoint: str, reason: str, printed: Iterable[tuple[str, str]], app_dir: Path, handler: str
-) -> ErrorDocument:
-    """The error of a worker that ended, said that it is unhealthy, or was not healthy in time.
+def worker_failure(worker: RunningWorker, reason: str) -> ErrorDocument:
+    """The error of a worker that ended, said that it is unhealthy, or was not healthy in time; `reason` tells which."""
+    verb = "stopped" if worker.is_ready else "did not start"
+    plan = worker.plan
+    return failure(plan.endpoint, verb, reason, [text for _, text in worker.tail], plan.app_dir, plan.handler)
 
-    `reason` tells which; `printed` are its last lines, oldest first. A traceback among them becomes the error itself.
-    """
-    lines = [text for _, text in printed]
-    block = _last_traceback(lines)
+
+def failure(
+    endpoint: str, verb: str, reason: str, printed: Sequence[str], app_dir: Path, handler: str
+) -> ErrorDocument:
+    """`printed` are the last lines, oldest first. A traceback among them becomes the error itself."""
+    block = _last_traceback(printed)
     frames = _frames(block, app_dir, frozenset({handler}))
-    what = f"{endpoint} did not start: {block[-1].strip() if block else reason}"
+    what = f"{endpoint} {verb}: {block[-1].strip() if block else reason}"
     innermost = frames[-1] if frames else None
     where = f"{innermost.file}:{innermost.line}" if innermost is not None else endpoint
     shown = [_START, *(line for frame in frames for line in frame.text), block[-1]] if frames else list(block)
@@ -86,5 +90,5 @@ def boot_failure(
         hint=_HINT,
         file=innermost.file if innermost is not None else None,
         line=innermost.line if innermost is not None else None,
-        traceback="\n".join(shown or lines[-_PRINTED_LINES:]) or None,
+        traceback="\n".join(shown or printed[-_PRINTED_LINES:]) or None,
     ).document()

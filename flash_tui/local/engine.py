@@ -80,7 +80,11 @@ class Engine:
         )
         self.router = FleetRouter(self.fleet, self.meters)
         self.loop = Loop(
-            self.fleet, self.supervisor, self.releases.recover, (self.supervisor.close_unused, self.dispatcher.prune)
+            self.fleet,
+            self.supervisor,
+            self.releases.recover,
+            (self.supervisor.close_unused, self.dispatcher.prune),
+            health_timeout_s,
         )
         self.supervisor.on_change = self.dispatcher.worker_changed
         self.supervisor.on_gone = self.dispatcher.worker_gone

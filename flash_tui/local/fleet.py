@@ -56,13 +56,15 @@ class Fleet:
     def remove(self, worker: RunningWorker) -> None:
         """It has ended. What it means for its endpoint: a failure, unless it was told or said so."""
         self._workers.pop(worker.id, None)
-        runtime = self._endpoints.get(worker.plan.endpoint_id)
-        was_in_charge = worker.role in {Role.SERVING, Role.STARTING}
-        if runtime is not None and was_in_charge and not worker.is_expected_to_end:
-            self._note_death(runtime, worker)
+        if worker.role in {Role.SERVING, Role.STARTING} and not worker.is_expected_to_end:
+            self.note_death(worker)
         self.changed(worker)
 
-    def _note_death(self, runtime: EndpointRuntime, worker: RunningWorker) -> None:
+    def note_death(self, worker: RunningWorker) -> None:
+        """A worker in charge came to nothing: its endpoint shows why, and the next one waits."""
+        runtime = self._endpoints.get(worker.plan.endpoint_id)
+        if runtime is None or runtime.plan.build_id != worker.plan.build_id:
+            return
         before = runtime.trouble
         now = time.monotonic()
         was_steady = before is not None and worker.role is Role.SERVING and now - before.last_at > STEADY_AFTER_S

@@ -12,11 +12,14 @@ from functools import partial
 
 import anyio
 import anyio.lowlevel
-from anyio.abc import TaskStatus
+from anyio.abc import TaskGroup, TaskStatus
 
+from flash_tui.local import limits
+from flash_tui.local.boot_failure import worker_failure
 from flash_tui.local.fleet import Fleet
 from flash_tui.local.reconcile import Decision, Drain, ReconcileAction, Role, Serve, Start, reconcile
 from flash_tui.local.supervisor import Supervisor
+from flash_tui.local.workers import RunningWorker
 
 _log = logging.getLogger(__name__)
 
@@ -33,11 +36,13 @@ class Loop:
         supervisor: Supervisor,
         recover: Callable[[], Awaitable[None]],
         housekeeping: tuple[Callable[[], Awaitable[None]], ...] = (),
+        health_timeout_s: float = limits.HEALTH_TIMEOUT_S,
     ) -> None:
         self._fleet = fleet
         self._supervisor = supervisor
         self._recover = recover
         self._housekeeping = housekeeping
+        self._health_timeout_s = health_timeout_s
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled. Started once the records are read: what served begins to start."""
@@ -46,13 +51,13 @@ class Loop:
             group.start_soon(self._keep_house)
             task_status.started()
             while True:
-                await self._pass()
+                await self._pass(group)
 
-    async def _pass(self) -> None:
+    async def _pass(self, group: TaskGroup) -> None:
         try:
             decision = self._decide()
             for action in decision.actions:
-                self._act(action)
+                self._act(action, group)
         except Exception:  # noqa: BLE001 - one of the three places where anything may come: the platform goes on
             _log.exception("a pass of reconciliation broke")
             await anyio.sleep(_AFTER_A_BROKEN_PASS_S)
@@ -67,12 +72,13 @@ class Loop:
     def _decide(self) -> Decision:
         return reconcile(self._fleet.desired(), self._fleet.observed(), self._fleet.troubles(), time.monotonic())
 
-    def _act(self, action: ReconcileAction) -> None:
+    def _act(self, action: ReconcileAction, group: TaskGroup) -> None:
         match action:
             case Start(endpoint_id):
                 runtime = self._fleet.endpoint(endpoint_id)
                 if runtime is not None:
-                    self._supervisor.start(runtime.plan, Role.STARTING)
+                    worker = self._supervisor.start(runtime.plan, Role.STARTING)
+                    group.start_soon(self._give_up_in_time, worker)
             case Serve(worker_id):
                 worker = self._fleet.worker(worker_id)
                 if worker is not None:
@@ -84,6 +90,16 @@ class Loop:
                     worker.role = Role.DRAINING
                     self._supervisor.announce(worker)
                     self._supervisor.drain_soon(worker)
+
+    async def _give_up_in_time(self, worker: RunningWorker) -> None:
+        """A worker that does not come up counts as one that died, and its successor waits as long."""
+        with anyio.move_on_after(self._health_timeout_s):
+            while worker.is_alive and not worker.is_ready:
+                await worker.bell.wait()
+            return
+        worker.error = worker_failure(worker, f"it was not healthy within {self._health_timeout_s:g} s")
+        self._fleet.note_death(worker)
+        await self._supervisor.stop(worker)
 
     async def _keep_house(self) -> None:
         while True:

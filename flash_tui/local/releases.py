@@ -17,7 +17,7 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from flash_tui.local import limits, release_records
 from flash_tui.local.artifacts import Prepared as PreparedArtifact
-from flash_tui.local.boot_failure import boot_failure
+from flash_tui.local.boot_failure import worker_failure
 from flash_tui.local.data.ledger import Transactions
 from flash_tui.local.fleet import Fleet
 from flash_tui.local.plans import worker_plans
@@ -79,7 +79,7 @@ class Release:
 
 
 class ReleaseDesk:
-    """Implements `ports.Releases`. `deployment_changed` is told every record; `endpoint_closed` ends what an endpoint still holds."""
+    """Implements `ports.Releases`. `deployment_changed` hears every record, `endpoint_closed` every endpoint's end."""
 
     def __init__(
         self,
@@ -279,16 +279,9 @@ class ReleaseDesk:
             release.tell(Failed(self._boot_error(worker, timed_out=deadline.cancelled_caught)))
 
     def _boot_error(self, worker: RunningWorker, *, timed_out: bool) -> ErrorDocument:
-        if worker.error is not None and not worker.tail:
-            return worker.error
-        if worker.error is not None:
-            reason = worker.error.what
-        elif timed_out:
-            reason = f"it was not healthy within {self._health_timeout_s:g} s"
-        else:
-            reason = f"its process ended ({worker.exit.text if worker.exit is not None else 'unknown'})"
-        plan = worker.plan
-        return boot_failure(plan.endpoint, reason, worker.tail, plan.app_dir, plan.handler)
+        if timed_out:
+            return worker_failure(worker, f"it was not healthy within {self._health_timeout_s:g} s")
+        return worker.error or worker_failure(worker, "it ended")
 
     async def _commit(self, release: Release, group: TaskGroup) -> None:
         """Records and traffic move together: nobody who reconciles sees one without the other."""

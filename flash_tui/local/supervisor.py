@@ -7,6 +7,7 @@ for it waits on the worker's events and may go away at any time without leaving 
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from flash_tui.local import limits
+from flash_tui.local.boot_failure import worker_failure
 from flash_tui.local.fleet import Fleet
 from flash_tui.local.health import wait_until_healthy
 from flash_tui.local.reconcile import Role
@@ -24,6 +26,7 @@ from flash_tui.local.worker_environment import worker_env
 from flash_tui.local.workers import RunningWorker, WorkerPlan
 from flash_tui.local.zygotes import OpenSource, Zygotes
 from flash_tui.models.errors import BootFailed, FlashTuiError
+from flash_tui.models.identifiers import EndpointId
 from flash_tui.models.log import LogLine
 from flash_tui.models.states import EndpointKind
 from flash_tui.paths import Home
@@ -34,6 +37,12 @@ _OUTPUT_GRACE_S = 0.3
 """A process that a worker left behind may hold its pipes open; its lines are not waited for longer than this."""
 _SHUTDOWN_S = 8.0
 _BACKLOG = 1024
+_SOCKETS = "workers"
+
+
+def worker_home(home: Home, endpoint_id: EndpointId) -> Path:
+    """HOME of an endpoint's workers: not the user's, and kept over builds, since caches of models lie there."""
+    return home.platform / "endpoints" / endpoint_id
 
 
 class Supervisor:
@@ -66,6 +75,7 @@ class Supervisor:
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Hold the workers until cancelled; then stop and reap them all."""
+        self._remove_sockets()
         try:
             async with anyio.create_task_group() as group:
                 self._group = group
@@ -75,6 +85,11 @@ class Supervisor:
             self._group = None
             with anyio.move_on_after(_SHUTDOWN_S, shield=True):
                 await self._zygotes.aclose()
+
+    def _remove_sockets(self) -> None:
+        """Of workers of a platform that was killed. There is one platform a home, and it has none yet."""
+        for path in self._home.socket(f"{_SOCKETS}/any").parent.glob("w-*.sock"):
+            path.unlink(missing_ok=True)
 
     async def warm(self, pair: LayerPair) -> None:
         """Have an interpreter ready for these layers before it is needed. Raises FlashTuiError."""
@@ -132,9 +147,8 @@ class Supervisor:
         self._fleet.changed(worker)
 
     def _listen(self, worker: RunningWorker) -> socket.socket:
-        path = self._home.socket(f"{worker.id}.sock")
+        path = self._home.socket(f"{_SOCKETS}/{worker.id}.sock")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listener.bind(str(path))
@@ -152,7 +166,7 @@ class Supervisor:
 
     def _spec(self, worker: RunningWorker, listen: socket.socket | None) -> WorkerSpec:
         plan = worker.plan
-        home = self._home.platform / "endpoints" / plan.endpoint_id / "home"
+        home = worker_home(self._home, plan.endpoint_id)
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         env = worker_env(
             plan.env,
@@ -208,7 +222,9 @@ class Supervisor:
             Path(worker.socket_path).unlink(missing_ok=True)
         was_stopped = worker.role is Role.STOPPING
         reason = worker.exit.text if worker.exit is not None else "it could not be started"
-        if worker.error is not None and worker.exit is None:
+        if worker.error is None and not was_stopped:
+            worker.error = worker_failure(worker, f"its process ended ({reason})")
+        elif worker.error is not None and worker.exit is None:
             reason = worker.error.what
         worker.ended.set()
         if self._is_stopping:
@@ -260,6 +276,7 @@ class Supervisor:
 
     async def close_unused(self) -> None:
         """Let go of interpreters that nobody needs."""
-        pairs = {worker.plan.pair for worker in self._fleet.workers()}
-        pairs |= {runtime.plan.pair for runtime in self._fleet.endpoints()}
-        await self._zygotes.close_unused(frozenset(pairs))
+        oldest = {runtime.plan.pair: time.monotonic() for runtime in self._fleet.endpoints()}
+        for worker in self._fleet.workers():
+            oldest[worker.plan.pair] = min(worker.forked_at or 0.0, oldest.get(worker.plan.pair, worker.forked_at))
+        await self._zygotes.close_unused(oldest)

@@ -16,6 +16,9 @@ from flash_tui.models.states import EndpointKind
 HOME_MARKER = "FLASH_TUI_PLATFORM_HOME"
 """Names the platform a process belongs to, so that a starting one finds what its predecessor left behind."""
 
+PASSED_ON = ("FLASH_TUI_WORKER_LOOP",)
+"""Switches of ours that may be set for the whole platform."""
+
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _GPU = "gpu=cpu"
 """The hook URLs must hold a `?` already, since the SDK appends to it; the cloud's say which GPU the worker has."""
@@ -84,7 +87,8 @@ def worker_env(
         "RUNPOD_SKIP_GPU_CHECK": "true",
     }
     hooks = _queue_hooks(f"{origin}/v2/{endpoint_id}") if kind is EndpointKind.QUEUE else {}
-    return {**choices, **own, **fixed, **platform_urls(origin), **hooks}
+    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {**choices, **passed_on, **own, **fixed, **platform_urls(origin), **hooks}
 
 
 def _queue_hooks(base: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,8 @@ OpenSource = Callable[[LayerPair, Path], Awaitable[WorkerSource]]
 class _Slot:
     turn: anyio.Lock = field(default_factory=anyio.Lock)
     source: WorkerSource | None = None
+    parked: list[tuple[WorkerSource, float]] = field(default_factory=list[tuple[WorkerSource, float]])
+    """Those that start nothing any more, and since when (monotonic seconds); what they started may still serve."""
     used_at: float = field(default_factory=time.monotonic)
 
 
@@ -53,22 +55,31 @@ class Zygotes:
         try:
             return await source.start(spec)
         except BootFailed:
-            await self._discard(pair, source)
+            self._park(pair, source)
         return await (await self.warm(pair)).start(spec)
 
-    async def _discard(self, pair: LayerPair, source: WorkerSource) -> None:
+    def _park(self, pair: LayerPair, source: WorkerSource) -> None:
+        """Closing it would kill the workers it has started."""
         slot = self._slots.get(pair)
         if slot is not None and slot.source is source:
             slot.source = None
-            await source.aclose()
+            slot.parked.append((source, time.monotonic()))
 
-    async def close_unused(self, in_use: frozenset[LayerPair]) -> None:
-        """Close what nobody needs and nobody used for a while. `in_use` has every pair with a worker or a plan."""
+    async def close_unused(self, oldest_worker: Mapping[LayerPair, float]) -> None:
+        """Close what nobody needs and nobody used for a while.
+
+        `oldest_worker` has every pair that is in use, and when (monotonic seconds) its oldest worker was started.
+        """
         now = time.monotonic()
         for pair, slot in tuple(self._slots.items()):
-            if pair in in_use:
+            since = oldest_worker.get(pair)
+            if since is not None:
                 slot.used_at = now
-            elif now - slot.used_at > limits.ZYGOTE_IDLE_S and not slot.turn.locked():
+            for source, parked_at in tuple(slot.parked):
+                if since is None or parked_at < since:
+                    slot.parked.remove((source, parked_at))
+                    await source.aclose()
+            if now - slot.used_at > limits.ZYGOTE_IDLE_S and not slot.turn.locked():
                 del self._slots[pair]
                 if slot.source is not None:
                     await slot.source.aclose()
@@ -77,5 +88,6 @@ class Zygotes:
         slots, self._slots = tuple(self._slots.values()), {}
         async with anyio.create_task_group() as group:
             for slot in slots:
-                if slot.source is not None:
-                    group.start_soon(slot.source.aclose)
+                for source in (slot.source, *(parked for parked, _ in slot.parked)):
+                    if source is not None:
+                        group.start_soon(source.aclose)
