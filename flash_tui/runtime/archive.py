@@ -170,7 +170,7 @@ def pack_tail(files: Iterable[CodeFile], packed: PackedLayer, source_digest: str
     return TailPacker().pack(files, packed, source_digest)
 
 
-def _header(record: LayerRecord) -> bytes:
+def artifact_header(record: LayerRecord) -> bytes:
     fields = record.model_dump(mode="json", exclude={"source_digest"})
     header = _FIXED + json.dumps(fields, sort_keys=True, separators=(",", ":")).encode() + b"\0"
     if len(header) > _MAX_HEADER_BYTES:
@@ -203,14 +203,14 @@ def _chunks(path: Path, length: int, offset: int = 0) -> Iterator[bytes]:
 
 def artifact_digest(record: LayerRecord, packed: PackedLayer, tail: bytes) -> Digest:
     """sha256 of the whole file, without making it. The first call for a layer reads the layer (blocks)."""
-    state = _state(_header(record), packed.path, packed.length).copy()
+    state = _state(artifact_header(record), packed.path, packed.length).copy()
     state.update(tail)
     return Digest(state.hexdigest())
 
 
 def artifact_size(record: LayerRecord, tail_bytes: int) -> int:
     """Length of the whole file in bytes."""
-    return len(_header(record)) + record.layer_bytes + tail_bytes
+    return len(artifact_header(record)) + record.layer_bytes + tail_bytes
 
 
 @contextmanager
@@ -234,7 +234,7 @@ def assemble(record: LayerRecord, packed: PackedLayer, tail: bytes, output: Path
     """
     if (packed.length, packed.crc, packed.size) != (record.layer_bytes, record.layer_crc, record.layer_size):
         raise BuildFailed("the packed layer is not the one the artifact was made with", where=str(packed.path))
-    header = _header(record)
+    header = artifact_header(record)
     state = sha256(header)
     with written_aside(output) as stream:
         stream.write(header)
@@ -293,5 +293,5 @@ def read_record(path: Path) -> LayerRecord | None:
 def read_tail(path: Path, record: LayerRecord) -> bytes:
     """The TAIL of a whole artifact."""
     with path.open("rb") as stream:
-        stream.seek(len(_header(record)) + record.layer_bytes)
+        stream.seek(len(artifact_header(record)) + record.layer_bytes)
         return stream.read()
