@@ -50,9 +50,9 @@ def _without_sdk(content: bytes) -> bytes:
 
 def _collisions(snapshot: Snapshot, layer: Layer) -> list[str]:
     """Top-level names that stand both in the project and among the packages: here the project's is imported."""
-    names = {path.partition("/")[0] for path in snapshot.entries if path.endswith(".py")}
-    packages = {path.name for path in layer.folder.iterdir()}
-    return [f"{name} hides the installed package of that name" for name in sorted(names & packages)]
+    ours = {path.partition("/")[0].removesuffix(".py") for path in snapshot.python_files}
+    packages = {path.name.removesuffix(".py") for path in layer.folder.iterdir()}
+    return [f"{name} of the project hides the installed package of that name" for name in sorted(ours & packages)]
 
 
 def ground_notes(ground: Ground, platform: RuntimePlatform, found: Discovered) -> list[str]:
