@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from flash_tui.paths import Home
 from flash_tui.runtime import pins
 from flash_tui.runtime.interpreters import own_interpreter
 from flash_tui.runtime.layers import LayerStore
-from flash_tui.runtime.zygote import LayerPair
+from flash_tui.runtime.zygote import LayerPair, Zygote
 
 # A shared machine is slow at times, which says nothing about the code.
 settings.register_profile("flash-tui", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -75,3 +75,19 @@ async def layer_pair(layer_store_folder: Path) -> LayerPair:
     interpreter = own_interpreter()
     base = await LayerStore(layer_store_folder).base(pins.NEWEST, interpreter)
     return LayerPair(interpreter.path, base.folder)
+
+
+@pytest.fixture(scope="session")
+async def zygote(layer_pair: LayerPair, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Zygote]:
+    """A warm interpreter over `layer_pair`. Never retired or closed by a test."""
+    zygote = await Zygote.start(layer_pair, tmp_path_factory.mktemp("scratch"), dict(os.environ))
+    yield zygote
+    await zygote.aclose()
+
+
+@pytest.fixture
+def app_dir(tmp_path: Path) -> Path:
+    """An unpacked build without files."""
+    folder = tmp_path / "app"
+    folder.mkdir()
+    return folder

@@ -44,8 +44,8 @@ NATIVE = (
 )
 """Read below Python, unseen: by OpenSSL (aiohttp makes its contexts at import), the loader and the C library."""
 
-HANDED_THROUGH = ("RUNPOD_", "FLASH_", "PYTHON", "_PYTHON")
-"""Seen by other packages only when they copy the environment for a subprocess, or without effect under `-I`."""
+IGNORED = ("PYTHON", "_PYTHON")
+"""Beginnings of names that have no effect under `-I`."""
 
 _reads: dict[str, dict[str, str | None]] = {}
 """Package → variable → what it saw (None: unset)."""
@@ -54,10 +54,24 @@ _log_handlers: list[logging.Handler] = []
 
 
 class _Recorder(type(os.environ)):
+    """`os.environ` while it is watched. Who copies it whole, for a subprocess, is not interested in what it says."""
+
+    copied: tuple[str, set[str]] = ("", set())
+    """Who copies, and which names are to be read for that (a copy lists all names, then reads each)."""
+
+    def __iter__(self) -> Any:
+        names = list(super().__iter__())
+        _Recorder.copied = (_asking(sys._getframe(1)), set(names))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        return iter(names)
+
     def __getitem__(self, key: Any) -> Any:
         name = os.fsdecode(key)
-        package = _asking(sys._getframe(1))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - only a frame tells who asks
-        _reads.setdefault(package, {})[name] = self._data_of(name)
+        package = _asking(sys._getframe(1))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - only a frame tells
+        who, names = _Recorder.copied
+        if package == who and name in names:
+            names.discard(name)
+        else:
+            _reads.setdefault(package, {})[name] = self._data_of(name)
         return super().__getitem__(key)
 
     def _data_of(self, name: str) -> str | None:
@@ -94,7 +108,7 @@ def reasons_to_start_afresh() -> list[str]:
     changed = {name for name, value in foreign.items() if os.environ.get(name) != value} - COSMETIC
     if changed & TLS and _remake_contexts():
         changed -= TLS
-    return sorted(name for name in changed if not name.startswith(HANDED_THROUGH))
+    return sorted(name for name in changed if not name.startswith(IGNORED))
 
 
 def thaw() -> None:

@@ -42,7 +42,7 @@ def make_wakeable(scale: Any) -> None:
     _expect(scaler.set_scale, "self.jobs_queue = asyncio.Queue(maxsize=self.current_concurrency)")
     _expect(scaler.get_jobs, "await self.jobs_queue.put(job)")
     _expect(scaler.handle_job, "self.jobs_queue.task_done()")
-    _expect(scaler.run_jobs, "while len(tasks) < self.current_concurrency and not self.jobs_queue.empty()")
+    _expect(scaler.run_jobs, "while len(tasks) < self.current_concurrency and (not self.jobs_queue.empty()):")
     scale.asyncio = _wakeable(scaler.run_jobs.__code__, scaler.get_jobs.__code__)
 
 
