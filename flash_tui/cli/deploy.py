@@ -65,10 +65,15 @@ async def rollback(invocation: Invocation) -> int:
     async with open_client(invocation) as client:
         plan = await client.rollback_plan(environment, settings.app, arguments.to)
         confirm_environment(invocation, environment, f"This puts back {plan.build.label}")
-        if await send_command(settings, environment, "pause"):
-            invocation.output.say(f"the watch of {environment} is paused, else the next save would undo this")
+        paused = await send_command(settings, environment, f"pause {environment} was rolled back to {plan.build.label}")
         result = await client.rollback(plan, report=Progress(invocation.output))
-    return tell(invocation, result)
+    code = tell(invocation, result)
+    if paused and result.error is None:
+        invocation.output.say(f"the watch of {environment} is paused, else the next save would undo this")
+        invocation.output.say("it goes on with: flash-tui deploy --resume")
+    elif paused:
+        await send_command(settings, environment, "resume")
+    return code
 
 
 async def undeploy(invocation: Invocation) -> int:

@@ -1,7 +1,7 @@
-"""How others speak to a watch: a lock that says it is there, and lines of one word each.
+"""How others speak to a watch: a lock that says it is there, and lines that begin with one of four words.
 
-`pause`, `resume`, `deploy`, `cancel` arrive on one unix socket, from whoever can open it (only this user), and for a
-child on its standard input, whose end is the child's end.
+`pause` (and why, in words), `resume`, `deploy`, `cancel` arrive on one unix socket, from whoever can open it (only this
+user), and for a child on its standard input, whose end is the child's end.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ COMMANDS = ("pause", "resume", "deploy", "cancel")
 MAX_LINE_BYTES = 200
 ANSWER_S = 2.0
 LOCK_S = 0.2
+
+Handle = Callable[[str, str], None]
+"""Gets a command and the words behind it."""
 
 
 def socket_path(settings: Settings, environment: str) -> Path:
@@ -88,7 +91,7 @@ def _try_lock(file: IO[str]) -> bool:
 
 
 async def serve_commands(
-    path: Path, handle: Callable[[str], None], *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    path: Path, handle: Handle, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
 ) -> None:
     """Take commands on the socket at `path` until cancelled. The caller holds the lock: what is there is left over."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -111,20 +114,17 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-async def _answer(stream: SocketStream, handle: Callable[[str], None]) -> None:
+async def _answer(stream: SocketStream, handle: Handle) -> None:
     """One connection, one line: answered by `ok` or by what is wrong, then closed."""
     line = b""
     with anyio.fail_after(ANSWER_S):
         while not line.endswith(b"\n") and len(line) <= MAX_LINE_BYTES:
             line += await stream.receive(MAX_LINE_BYTES)
-        word = line.decode(errors="replace").strip()
-        if word in COMMANDS:
-            handle(word)
-        answer = "ok" if word in COMMANDS else f"unknown; say one of {', '.join(COMMANDS)}"
-        await stream.send(answer.encode() + b"\n")
+        known = _hand_on(line, handle)
+        await stream.send(b"ok\n" if known else f"unknown; say one of {', '.join(COMMANDS)}\n".encode())
 
 
-async def read_commands(descriptor: int, handle: Callable[[str], None]) -> None:
+async def read_commands(descriptor: int, handle: Handle) -> None:
     """Take commands from a pipe; returns when it closes."""
     os.set_blocking(descriptor, False)
     buffer = b""
@@ -141,17 +141,23 @@ async def read_commands(descriptor: int, handle: Callable[[str], None]) -> None:
         buffer += data
         *lines, buffer = buffer.split(b"\n")
         for line in lines:
-            word = line.decode(errors="replace").strip()
-            if word in COMMANDS:
-                handle(word)
+            _hand_on(line, handle)
 
 
-async def send_command(settings: Settings, environment: str, word: str) -> bool:
+def _hand_on(line: bytes, handle: Handle) -> bool:
+    """Give a known command to `handle`; whether it is one."""
+    word, _, reason = line.decode(errors="replace").strip().partition(" ")
+    if word in COMMANDS:
+        handle(word, "".join(letter for letter in reason if letter.isprintable()))
+    return word in COMMANDS
+
+
+async def send_command(settings: Settings, environment: str, command: str) -> bool:
     """Tell the watch of this project and environment; False if none runs."""
     try:
         with anyio.fail_after(ANSWER_S):
             async with await anyio.connect_unix(socket_path(settings, environment)) as stream:
-                await stream.send(word.encode() + b"\n")
+                await stream.send(command.encode()[: MAX_LINE_BYTES - 1] + b"\n")
                 return await stream.receive(100) == b"ok\n"
     except (OSError, TimeoutError, anyio.EndOfStream, anyio.BrokenResourceError):
         return False

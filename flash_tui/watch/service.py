@@ -203,14 +203,12 @@ class _Commands:
     """Words to acts."""
 
     def __init__(self, session: Session) -> None:
-        self._acts: dict[str, Callable[[], None]] = {
-            "pause": lambda: session.pause("asked to"),
-            "resume": session.resume,
-            "deploy": session.deploy,
-            "cancel": session.cancel,
+        self._acts: dict[str, Callable[[str], None]] = {
+            "pause": lambda reason: session.pause(reason or "asked to"),
+            "resume": lambda _: session.resume(),
+            "deploy": lambda _: session.deploy(),
+            "cancel": lambda _: session.cancel(),
         }
 
-    def handle(self, word: str) -> None:
-        act = self._acts.get(word)
-        if act is not None:
-            act()
+    def handle(self, word: str, reason: str) -> None:
+        self._acts[word](reason)

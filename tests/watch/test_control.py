@@ -51,18 +51,22 @@ def test_a_lock_ends_with_its_process(project_settings: Settings) -> None:
 async def test_commands_arrive_by_socket_and_only_ours(project_settings: Settings) -> None:
     heard: list[str] = []
     async with anyio.create_task_group() as group:
-        await group.start(serve_commands, socket_path(project_settings, "dev"), heard.append)
-        assert await send_command(project_settings, "dev", "pause")
+        await group.start(
+            serve_commands,
+            socket_path(project_settings, "dev"),
+            lambda word, reason: heard.append(f"{word} {reason}".strip()),
+        )
+        assert await send_command(project_settings, "dev", "pause rolled back to v3")
         assert not await send_command(project_settings, "dev", "format")
         assert await send_command(project_settings, "dev", "resume")
         group.cancel_scope.cancel()
-    assert heard == ["pause", "resume"]
+    assert heard == ["pause rolled back to v3", "resume"]
     assert not await send_command(project_settings, "dev", "pause")
 
 
 async def test_only_the_user_can_open_the_socket(project_settings: Settings) -> None:
     async with anyio.create_task_group() as group:
-        await group.start(serve_commands, socket_path(project_settings, "dev"), lambda _word: None)
+        await group.start(serve_commands, socket_path(project_settings, "dev"), lambda _word, _reason: None)
         assert socket_path(project_settings, "dev").stat().st_mode & 0o077 == 0
         group.cancel_scope.cancel()
 
@@ -74,7 +78,7 @@ async def test_standard_input_gives_commands_until_it_closes() -> None:
     os.write(writing, b"ume\n")
     os.close(writing)
     with anyio.fail_after(10):
-        await read_commands(reading, heard.append)
+        await read_commands(reading, lambda word, reason: heard.append(f"{word} {reason}".strip()))
     os.close(reading)
     assert heard == ["pause", "resume"]
 
@@ -82,5 +86,5 @@ async def test_standard_input_gives_commands_until_it_closes() -> None:
 async def test_no_pipe_is_as_good_as_its_end() -> None:
     descriptor = os.open(os.devnull, os.O_RDONLY)
     with anyio.fail_after(10):
-        await read_commands(descriptor, lambda _word: None)
+        await read_commands(descriptor, lambda _word, _reason: None)
     os.close(descriptor)
