@@ -3,6 +3,7 @@
     whole/DIGEST.tar.gz      as it was uploaded
     parts/DIGEST.tail        what follows the layer; the layer itself lies in the layer store, held for the digest
     parts/DIGEST.json        the record that says which layers those are
+    holds/DIGEST.json        the layers that are held for it
     code/DIGEST/             unpacked, shared by all workers of the build; its files are read-only
     assembled/DIGEST.tar.gz  made of parts for whoever asks for the whole file
     incoming/                what is being received or unpacked; emptied at the start
@@ -13,6 +14,7 @@ damages fails its checksum when it is unpacked.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -32,7 +34,7 @@ from flash_tui.local.store import builds
 from flash_tui.local.store.database import Store
 from flash_tui.models.build import Build, BuildUpload, LayerRecord
 from flash_tui.models.errors import BuildFailed, NotFound, UsageError
-from flash_tui.models.identifiers import BuildId, Digest
+from flash_tui.models.identifiers import BuildId, Digest, LayerKey
 from flash_tui.runtime.archive import (
     PackedLayer,
     artifact_digest,
@@ -81,9 +83,9 @@ class Artifacts:
     def _open(self) -> None:
         for name in ("assembled", "incoming"):
             _remove(self._root / name)
-        for name in ("whole", "parts", "code", "assembled", "incoming"):
+        for name in ("whole", "parts", "holds", "code", "assembled", "incoming"):
             (self._root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        for half in self._root.glob("parts/.*"):
+        for half in (*self._root.glob("parts/.*"), *self._root.glob("holds/.*")):
             half.unlink()
 
     # --- in
@@ -163,7 +165,7 @@ class Artifacts:
         return True
 
     def _write_tail(self, digest: Digest, record: LayerRecord, tail: bytes) -> None:
-        self._layers.hold(record, digest)
+        self._hold(digest, frozenset({record.base_layer, record.dependency_layer}))
         with written_aside(self._record(digest)) as stream:
             stream.write(record.model_dump_json().encode())
         with written_aside(self._tail(digest)) as stream:
@@ -195,9 +197,12 @@ class Artifacts:
         is_split = record is not None and await anyio.to_thread.run_sync(self._tail(digest).is_file)
         await anyio.to_thread.run_sync(self._unpack, digest, record if is_split else None)
         if record is not None and is_split:
-            return Prepared(self._code(digest), await self._layers.of_record(record))
-        manifest = await self._store.transact(lambda connection: builds.get_parsed_manifest(connection, build.id))
-        return Prepared(self._code(digest), await self._layers.of_tree(self._code(digest), manifest, record))
+            ground = await self._layers.of_record(record)
+        else:
+            manifest = await self._store.transact(lambda connection: builds.get_parsed_manifest(connection, build.id))
+            ground = await self._layers.of_tree(self._code(digest), manifest, record)
+        await anyio.to_thread.run_sync(self._hold, digest, ground.keys)
+        return Prepared(self._code(digest), ground.pair)
 
     async def code_folder(self, build_id: BuildId) -> Path:
         """The unpacked files, wherever they can run. Raises as `prepare`."""
@@ -276,10 +281,25 @@ class Artifacts:
         for place in (self._tail(digest), self._whole(digest), self._assembled(digest)):
             place.unlink(missing_ok=True)
         _remove(self._code(digest))
-        if self._record(digest).is_file():
-            record = LayerRecord.model_validate_json(self._record(digest).read_bytes())
-            self._layers.release(record, digest)
-            self._record(digest).unlink()
+        self._record(digest).unlink(missing_ok=True)
+        self._layers.release(self._held(digest), digest)
+        self._holds(digest).unlink(missing_ok=True)
+
+    # --- layers
+
+    def _held(self, digest: Digest) -> frozenset[LayerKey]:
+        try:
+            return frozenset(json.loads(self._holds(digest).read_bytes()))
+        except FileNotFoundError:
+            return frozenset()
+
+    def _hold(self, digest: Digest, keys: frozenset[LayerKey]) -> None:
+        """Noted before it is done, so that a hold that nobody remembers cannot be."""
+        held = self._held(digest)
+        if not keys <= held:
+            with written_aside(self._holds(digest)) as stream:
+                stream.write(json.dumps(sorted(keys | held)).encode())
+        self._layers.hold(keys, digest)
 
     async def remove_assembled(self, *, unused_since: float) -> None:
         """Whole files that nobody asked for since (Unix seconds); they can be made again."""
@@ -312,6 +332,9 @@ class Artifacts:
 
     def _record(self, digest: Digest) -> Path:
         return self._root / "parts" / f"{digest}.json"
+
+    def _holds(self, digest: Digest) -> Path:
+        return self._root / "holds" / f"{digest}.json"
 
     def _whole(self, digest: Digest) -> Path:
         return self._root / "whole" / f"{digest}.tar.gz"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -46,6 +47,14 @@ class Layers(Protocol):
     def release(self, key: LayerKey, holder: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What lies under a build, and the layers it is made of, to be held while the build may run."""
+
+    pair: LayerPair
+    keys: frozenset[LayerKey]
+
+
 class LayerPairs:
     """The layer store as this platform uses it; what it holds there, it holds in its own name."""
 
@@ -67,17 +76,17 @@ class LayerPairs:
         await self._layer(record.base_layer)
         return await self._layers.packed(await self._layer(record.dependency_layer))
 
-    def hold(self, record: LayerRecord, digest: str) -> None:
-        """Nothing that this artifact needs is collected until `release`. Blocks."""
-        for key in (record.base_layer, record.dependency_layer):
+    def hold(self, keys: Iterable[LayerKey], digest: str) -> None:
+        """These layers are not collected until `release`. Blocks."""
+        for key in keys:
             self._layers.hold(key, f"{self._holder} {digest}")
 
-    def release(self, record: LayerRecord, digest: str) -> None:
+    def release(self, keys: Iterable[LayerKey], digest: str) -> None:
         """Blocks."""
-        for key in (record.base_layer, record.dependency_layer):
+        for key in keys:
             self._layers.release(key, f"{self._holder} {digest}")
 
-    async def of_record(self, record: LayerRecord) -> LayerPair:
+    async def of_record(self, record: LayerRecord) -> Ground:
         """What lies under the code part of an artifact of ours.
 
         Raises:
@@ -90,9 +99,10 @@ class LayerPairs:
             base = await self._layer(record.base_layer)
         else:
             base = await self._layers.base(pins.generation_of(record.sdk_version), interpreter)
-        return LayerPair(interpreter.path, base.folder, dependencies.folder)
+        pair = LayerPair(interpreter.path, base.folder, dependencies.folder)
+        return Ground(pair, frozenset({base.key, dependencies.key}))
 
-    async def of_tree(self, app_dir: Path, manifest: Manifest, record: LayerRecord | None) -> LayerPair:
+    async def of_tree(self, app_dir: Path, manifest: Manifest, record: LayerRecord | None) -> Ground:
         """What lies under a whole unpacked artifact: the base layer of the SDK that it brings.
 
         Raises:
@@ -103,7 +113,7 @@ class LayerPairs:
         interpreter = await self._interpreter(official if record is None else record.platform, app_dir)
         generation = await anyio.to_thread.run_sync(_bundled_generation, app_dir)
         base = await self._layers.base(generation, interpreter)
-        return LayerPair(interpreter.path, base.folder)
+        return Ground(LayerPair(interpreter.path, base.folder), frozenset({base.key}))
 
     async def _layer(self, key: LayerKey) -> Layer:
         found = await anyio.to_thread.run_sync(self._layers.find, key)

@@ -102,6 +102,9 @@ ZYGOTE_IDLE_S: Final = 600.0
 TAIL_LINES: Final = 200
 """Last lines of a worker kept in memory, to say why it died."""
 
+UNDEPLOY_WAIT_S: Final = 10.0
+"""How long the caller that deletes an environment's last endpoint waits for the undeploy that follows."""
+
 # --- jobs ------------------------------------------------------------------------------------------------------------
 
 POLL_HOLD_S: Final = 60.0
@@ -129,3 +132,8 @@ JOB_ATTEMPTS: Final = 2
 JOBS_KEPT: Final = 2000
 """Ended jobs kept per endpoint."""
 FINAL_JOBS_IN_MEMORY: Final = 512
+WEBHOOK_ATTEMPTS: Final = 3
+WEBHOOK_PAUSE_S: Final = 10.0
+WEBHOOK_TIMEOUT_S: Final = 10.0
+WEBHOOKS_AT_ONCE: Final = 4
+WEBHOOKS_WAITING: Final = 256

@@ -13,16 +13,17 @@ from flash_tui.local.ports import Releases
 from flash_tui.local.store import apps, builds, endpoints, environments, uploads
 from flash_tui.local.store.builds import NewBuild
 from flash_tui.local.store.database import Store
-from flash_tui.local.store.endpoints import StoredEndpoint
+from flash_tui.local.store.endpoints import Lifecycle, StoredEndpoint
 from flash_tui.local.store.environments import StoredEnvironment
 from flash_tui.local.store.uploads import Upload
 from flash_tui.local.view import Publisher
 from flash_tui.models.app import App
 from flash_tui.models.build import Build, BuildUpload, LayerRecord
+from flash_tui.models.deployment import ReleaseRequest
 from flash_tui.models.errors import Conflict, UsageError
 from flash_tui.models.identifiers import AppId, Digest, EndpointId, EnvironmentId
 from flash_tui.models.manifest import parse_manifest
-from flash_tui.models.states import EnvironmentState
+from flash_tui.models.states import Cause, EnvironmentState
 
 
 class EnvironmentReleases(Releases, Protocol):
@@ -112,20 +113,34 @@ class Registry:
         self._publisher.app_gone(app.name)
 
     async def delete_endpoint(self, endpoint_id: EndpointId) -> StoredEndpoint:
-        """Take one endpoint out of service; in an environment its id is kept for its name. Raises NotFound."""
+        """Take one endpoint out of service; in an environment its id is kept for its name.
 
-        def work(connection: sqlite3.Connection) -> StoredEndpoint:
+        With the last one goes the build: the environment is undeployed, which is an act with a record.
+
+        Raises:
+            NotFound: there is none, or not any more.
+        """
+
+        def work(connection: sqlite3.Connection) -> tuple[StoredEndpoint, StoredEnvironment | None]:
             found = endpoints.get_endpoint(connection, endpoint_id)
+            if found.lifecycle is Lifecycle.RETIRED:
+                raise endpoints.endpoint_not_found(endpoint_id)
             if found.environment_id is None:
                 endpoints.delete_endpoint(connection, endpoint_id)
-            else:
-                endpoints.retire_endpoint(connection, endpoint_id)
-            return found
+                return found, None
+            endpoints.retire_endpoint(connection, endpoint_id)
+            environment = environments.get_environment(connection, found.environment_id)
+            is_last = not endpoints.list_endpoints(connection, found.environment_id)
+            return found, environment if is_last and environment.active_build is not None else None
 
-        found = await self._store.transact(work)
+        found, emptied = await self._store.transact(work)
         if found.environment_id is not None:
             await self._releases.reload(found.environment_id)
             self._publisher.environment_changed(found.environment_id)
+        if emptied is not None:
+            request = ReleaseRequest(environment_id=emptied.id, build_id=None, cause=Cause.UNDEPLOY)
+            deployment = await self._releases.begin(request)
+            await self._releases.wait(deployment.id, limits.UNDEPLOY_WAIT_S)
         return found
 
     # --- builds

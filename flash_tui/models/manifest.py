@@ -44,6 +44,14 @@ class ManifestFunction(Document):
     http_path: str | None = None
 
 
+class ManifestVolume(Document):
+    """Storage that an endpoint asks for; told by name and data center."""
+
+    name: str = Field(pattern=r"^[^/\\\x00-\x1f\x7f]{1,100}$")
+    size_gb: int = Field(default=100, alias="size", ge=1, le=4096)
+    data_center: str = Field(default="EU-RO-1", alias="dataCenterId", max_length=MAX_NAME_CHARS)
+
+
 class Resource(Document):
     """One `@Endpoint` configuration."""
 
@@ -65,6 +73,7 @@ class Resource(Document):
     env: dict[str, str] = {}
     handler_file: str | None = None
     makes_remote_calls: bool = False
+    volumes: tuple[ManifestVolume, ...] = Field(default=(), alias="networkVolumes")
 
     @property
     def kind(self) -> EndpointKind:

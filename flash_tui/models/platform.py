@@ -21,3 +21,27 @@ class PlatformDocument(Document):
     def uptime_s(self, now: datetime) -> float:
         """Seconds since it started."""
         return max(0.0, (now - self.started_at).total_seconds())
+
+
+class LoginDocument(Document):
+    """A program asks for the platform's key; a person approves or denies it."""
+
+    id: str
+    status: str
+    """`PENDING`, `APPROVED`, `DENIED`, `EXPIRED`, `CONSUMED`."""
+    created_at: datetime
+    expires_at: datetime
+
+
+class LoginDocument(Document):
+    """A program's request for the platform's key, which a person answers."""
+
+    id: str
+    status: str
+    """PENDING, APPROVED, DENIED, EXPIRED, CONSUMED."""
+    created_at: datetime
+    expires_at: datetime
+
+
+class LoginAnswer(Document):
+    approve: bool

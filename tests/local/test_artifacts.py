@@ -162,6 +162,10 @@ async def test_an_artifact_of_the_official_tool_runs_over_the_base_of_its_own_sd
     prepared = await artifacts.prepare((await register(store, made, is_ours=False)).id)
     assert prepared.pair.base.name.startswith("base-1.20-")
     assert prepared.pair.dependencies is None
+    (held,) = [key for key, holders in layers.holders.items() if holders]
+    assert held == prepared.pair.base.name
+    await artifacts.remove(received.digest)
+    assert not layers.holders[held]
 
 
 @pytest.mark.parametrize("announced", [10, 2_000_000_000])

@@ -9,9 +9,7 @@ import pytest
 
 from flash_tui.local.control.graphql_route import is_open
 from flash_tui.local.control.schema import control_schema
-from flash_tui.local.store import logins
 from flash_tui.local.store.environments import find_environment
-from flash_tui.local.store.logins import LoginStatus
 from flash_tui.models.identifiers import EnvironmentId
 from flash_tui.models.states import Cause
 from tests.local.layer_doubles import a_whole_file, an_upload
@@ -223,6 +221,22 @@ async def test_a_deleted_endpoint_of_an_environment_is_out_of_service(bench: Ben
     assert bench.releases.reloaded == [dev]
 
 
+async def test_with_its_last_endpoint_an_environment_is_undeployed(bench: Bench) -> None:
+    app_id, (dev,) = await an_app(bench, "dev")
+    resources = {"resize": a_resource(), "web": a_load_balanced_resource()}
+    build_id = await an_uploaded_build(bench, app_id, **resources)
+    await do(bench, DEPLOY, i={"flashEnvironmentId": dev, "flashBuildId": build_id})
+    saved = [await save(bench, dev, "resize"), await save(bench, dev, "web", type="LB")]
+    with anyio.fail_after(5):
+        await bench.releases.has_begun.wait()
+    for endpoint in saved:
+        assert len(bench.releases.begun) == 1
+        await do(bench, DELETE_ENDPOINT, id=endpoint["id"])
+    assert (bench.releases.begun[-1].cause, bench.releases.begun[-1].build_id) == (Cause.UNDEPLOY, None)
+    environment = await do(bench, ENVIRONMENT, i={"flashAppId": app_id, "name": "dev"})
+    assert (environment["state"], environment["activeBuildId"], environment["endpoints"]) == ("pending", None, [])
+
+
 async def test_a_load_balanced_template_gets_its_ports_once(bench: Bench) -> None:
     _, (dev,) = await an_app(bench, "dev")
     saved = await save(bench, dev, "web", type="LB")
@@ -291,11 +305,26 @@ def test_what_is_open_is_told_by_its_root_fields(query: str, expected: bool) -> 
 async def test_a_login_waits_for_a_person_and_gives_the_key_once(bench: Bench) -> None:
     login = await do(bench, LOGIN)
     assert (await do(bench, LOGIN_STATUS, id=login["id"]))["status"] == "PENDING"
-    move = logins.move_login
-    await bench.services.store.transact(lambda c: move(c, login["id"], LoginStatus.PENDING, LoginStatus.APPROVED))
+    (shown,) = (await bench.http.get("/flash-tui/v1/logins")).json()
+    approved = await bench.http.post(f"/flash-tui/v1/logins/{shown['id']}/approve")
+    assert (approved.status_code, approved.json()["status"]) == (200, "APPROVED")
     consumed = await do(bench, LOGIN_STATUS, id=login["id"])
     assert (consumed["status"], consumed["apiKey"]) == ("CONSUMED", TOKEN)
     assert (await do(bench, LOGIN_STATUS, id=login["id"]))["apiKey"] is None
+
+
+async def test_a_denied_login_gives_no_key(bench: Bench) -> None:
+    login = await do(bench, LOGIN)
+    assert (await bench.http.post(f"/flash-tui/v1/logins/{login['id']}/deny")).status_code == 200
+    denied = await do(bench, LOGIN_STATUS, id=login["id"])
+    assert (denied["status"], denied["apiKey"]) == ("DENIED", None)
+    assert (await bench.http.post(f"/flash-tui/v1/logins/{login['id']}/approve")).status_code == 409
+
+
+async def test_programs_without_a_key_cannot_pile_up_login_requests(bench: Bench) -> None:
+    for _ in range(20):
+        await do(bench, LOGIN)
+    assert "too many login requests" in await refused(bench, LOGIN)
 
 
 async def test_what_the_platform_has_not_is_named_in_the_error(bench: Bench) -> None:

@@ -215,6 +215,16 @@ def test_a_volume_is_told_by_name_and_data_center(db: sqlite3.Connection) -> Non
     assert volumes.volumes_of(db, dev.id) == (models,)
 
 
+def test_a_release_makes_and_attaches_the_volumes_its_resources_ask_for(db: sqlite3.Connection) -> None:
+    app = an_app(db)
+    dev = environments.get_environment_named(db, app.id, "dev").id
+    wanted = [{"name": "models", "size": 20, "dataCenterId": "EU-RO-1"}]
+    manifest = parse_manifest(a_manifest(a=a_resource(networkVolumes=wanted), b=a_resource(networkVolumes=wanted)))
+    endpoints.release_endpoints(db, dev, manifest)
+    endpoints.release_endpoints(db, dev, manifest)
+    assert [(volume.name, volume.size_gb) for volume in volumes.volumes_of(db, dev)] == [("models", 20)]
+
+
 def test_a_login_is_consumed_once(db: sqlite3.Connection) -> None:
     login = logins.create_login(db)
     assert logins.pending_logins(db) == (login,)

@@ -17,6 +17,7 @@ from flash_tui.local.control.objects import volume_object
 from flash_tui.local.extension.documents import body
 from flash_tui.local.services import Services
 from flash_tui.local.store import volumes as rows
+from flash_tui.local.store.values import checked_name
 from flash_tui.models.document import Document
 from flash_tui.models.identifiers import VolumeId
 
@@ -40,6 +41,7 @@ def routes(services: Services) -> list[BaseRoute]:
 
     async def create(request: Request) -> Response:
         new = await body(request, NewVolume)
+        checked_name(new.name, "volume")
         ensure = partial(rows.ensure_volume, name=new.name, size_gb=new.size, data_center=new.data_center)
         volume, is_new = await store.transact(ensure)
         return JSONResponse(volume_object(volume), 201 if is_new else 200)

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from flash_tui.local.store.values import as_json, as_moment, from_json, new_endpoint_id, now_text
+from flash_tui.local.store.volumes import attach_volume, ensure_volume
 from flash_tui.models.errors import NotFound
 from flash_tui.models.identifiers import EndpointId, EnvironmentId, TemplateId
 from flash_tui.models.manifest import Manifest, Resource
@@ -134,12 +135,14 @@ def get_endpoint(connection: sqlite3.Connection, endpoint_id: EndpointId) -> Sto
     """Raises NotFound."""
     found = find_endpoint(connection, endpoint_id)
     if found is None:
-        raise NotFound(
-            f"endpoint not found: {endpoint_id}",
-            where=endpoint_id,
-            hint="`flash-tui endpoint list` shows the endpoints",
-        )
+        raise endpoint_not_found(endpoint_id)
     return found
+
+
+def endpoint_not_found(endpoint_id: EndpointId) -> NotFound:
+    return NotFound(
+        f"endpoint not found: {endpoint_id}", where=endpoint_id, hint="`flash-tui endpoint list` shows the endpoints"
+    )
 
 
 def find_endpoint_named(
@@ -195,6 +198,9 @@ def release_endpoints(
             retire_endpoint(connection, known.id)
     for name, resource in resources.items():
         save_settings(connection, environment_id, name, settings_of(resource), Lifecycle.RELEASED)
+        for wanted in resource.volumes:
+            volume, _ = ensure_volume(connection, wanted.name, wanted.size_gb, wanted.data_center)
+            attach_volume(connection, environment_id, volume.id)
     return list_endpoints(connection, environment_id)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from flash_tui.local.store.values import checked_name, new_id, now_text
+from flash_tui.local.store.values import new_id, now_text
 from flash_tui.models.app import Volume
 from flash_tui.models.errors import NotFound
 from flash_tui.models.identifiers import EnvironmentId, VolumeId
@@ -33,7 +33,6 @@ def volumes_of(connection: sqlite3.Connection, environment_id: EnvironmentId) ->
 
 def ensure_volume(connection: sqlite3.Connection, name: str, size_gb: int, data_center: str) -> tuple[Volume, bool]:
     """The volume of this name in this data center, and whether it is new."""
-    checked_name(name, "volume")
     created = connection.execute(
         """
         INSERT INTO volumes (id, name, size_gb, data_center, created_at) VALUES (?, ?, ?, ?, ?)
