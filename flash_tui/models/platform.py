@@ -31,17 +31,3 @@ class LoginDocument(Document):
     """`PENDING`, `APPROVED`, `DENIED`, `EXPIRED`, `CONSUMED`."""
     created_at: datetime
     expires_at: datetime
-
-
-class LoginDocument(Document):
-    """A program's request for the platform's key, which a person answers."""
-
-    id: str
-    status: str
-    """PENDING, APPROVED, DENIED, EXPIRED, CONSUMED."""
-    created_at: datetime
-    expires_at: datetime
-
-
-class LoginAnswer(Document):
-    approve: bool
