@@ -27,7 +27,9 @@ from flash_tui.models.build import LayerRecord, RuntimePlatform
 from flash_tui.models.errors import BuildFailed, FlashTuiError
 from flash_tui.models.identifiers import Digest, LayerKey
 from flash_tui.models.states import Stage
+from flash_tui.runtime import pins
 from flash_tui.runtime.archive import PackedLayer, TailPacker, artifact_digest, artifact_size
+from flash_tui.runtime.interpreters import own_interpreter
 from flash_tui.runtime.layers import Layer, LayerStore
 from flash_tui.runtime.zygote import DiscoveryRequest
 from flash_tui.settings import Settings
@@ -162,22 +164,27 @@ class Builder:
             app=self._project.app,
             python=self._python or "",
             target=self._settings.target if self._settings.target == _CLOUD else "",
-            generator=FORMAT,
+            generator=_generator(),
         )
 
     async def _unchanged(self, inputs: Inputs, snapshot: Snapshot, kept: KeptBuild | None) -> PreparedBuild | None:
         """The build before, where it was made of the same and its layers are still there."""
         if self._last is not None:
             known, prepared = self._last
-            is_there = known == inputs and self._store.find(prepared.layer.key) and prepared.packed.path.exists()
-            return replace(prepared, snapshot=snapshot) if is_there else None
+            is_same = known == inputs and await self._is_there(prepared)
+            return replace(prepared, snapshot=snapshot) if is_same else None
         if kept is None:
             return None
         self._planner.requirements_known.update(kept.requirements_known)
-        layer = self._store.find(kept.record.dependency_layer)
+        layer = await anyio.to_thread.run_sync(self._store.find, kept.record.dependency_layer)
         if kept.inputs != inputs or layer is None:
             return None
         return kept.prepared(self._project.app, snapshot, layer, await self._store.packed(layer))
+
+    async def _is_there(self, prepared: PreparedBuild) -> bool:
+        """Whether the store still has what the build is made of; counts as a use."""
+        found = await anyio.to_thread.run_sync(self._store.find, prepared.layer.key)
+        return found is not None and await anyio.Path(prepared.packed.path).exists()
 
     async def _check(self, snapshot: Snapshot, kept: KeptBuild | None) -> None:
         before = self._checked or (kept.snapshot if kept else Snapshot({}))
@@ -299,6 +306,11 @@ class _Pack:
     base_layer: LayerKey
     packed: PackedLayer
     platform: RuntimePlatform
+
+
+def _generator() -> str:
+    content = [FORMAT, str(own_interpreter().platform), *map(pins.pins, pins.GENERATIONS)]
+    return sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _source_digest(layer: Layer, snapshot: Snapshot) -> Digest:

@@ -37,7 +37,8 @@ class Inputs:
     app: str
     python: str
     target: str
-    generator: int
+    generator: str
+    """Our format, the pins and the interpreter of this flash-tui."""
 
 
 @dataclass(frozen=True, slots=True)

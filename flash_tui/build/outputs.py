@@ -35,7 +35,7 @@ def _write(prepared: PreparedBuild, project_root: Path, output: Path | None) -> 
     try:
         folder.mkdir(exist_ok=True)
         if not _is_intact(path, prepared):
-            assemble(prepared.record, prepared.packed, prepared.tail, path)
+            _assemble(prepared, path)
         with written_aside(folder / MANIFEST) as stream:
             stream.write(manifest)
     except OSError as error:
@@ -52,6 +52,17 @@ def _write(prepared: PreparedBuild, project_root: Path, output: Path | None) -> 
         resources=tuple(prepared.manifest.get("resources", {})),
         timings_ms=prepared.timings_ms,
     )
+
+
+def _assemble(prepared: PreparedBuild, path: Path) -> None:
+    digest = assemble(prepared.record, prepared.packed, prepared.tail, path)
+    if digest != prepared.digest:
+        path.unlink(missing_ok=True)
+        raise BuildFailed(
+            "the artifact does not come out as it was built",
+            where=str(path),
+            hint=f"remove {FLASH_FOLDER}/flash-tui.json and build again",
+        )
 
 
 def _is_intact(path: Path, prepared: PreparedBuild) -> bool:

@@ -95,7 +95,7 @@ class Planner:
             BuildFailed: the requirements cannot be met, or name an SDK that we do not run.
             FlashTuiError: packages cannot be fetched.
         """
-        if self._last is not None and self._last[0] == wishes and self._is_there(self._last[1]):
+        if self._last is not None and self._last[0] == wishes and await self._is_there(self._last[1]):
             return self._last[1]
         interpreter, notes = await self._interpreter(wishes.python)
         requirements, left_out = await self._requirements(wishes, interpreter, snapshot, sources, mirror, report)
@@ -115,8 +115,11 @@ class Planner:
         layer = await self.store.dependencies(ground.requirements, ground.base, stand_in, report)
         return layer, base_key(ground.generation, stand_in)
 
-    def _is_there(self, ground: Ground) -> bool:
-        return all(self.store.find(layer.key) is not None for layer in (ground.base, ground.dependencies))
+    async def _is_there(self, ground: Ground) -> bool:
+        def find() -> bool:
+            return all(self.store.find(layer.key) is not None for layer in (ground.base, ground.dependencies))
+
+        return await anyio.to_thread.run_sync(find)
 
     async def _interpreter(self, python: str | None) -> tuple[Interpreter, tuple[str, ...]]:
         own = own_interpreter()

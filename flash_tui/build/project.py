@@ -1,8 +1,8 @@
 """A Flash project: its root, and which of its files are the user's source.
 
-The rules are the official tool's: the root `.gitignore` and a list of its own, which comes last. Where this differs: a
-folder that is ignored as a whole is not looked into (the official rules find every README.md in a virtual environment),
-and no symbolic link is followed out of the project.
+The rules are the official tool's: the root `.gitignore` and a list of its own, which comes last, matched path by path
+(so that `docs/README.md` is taken, as `!README.md` comes after `docs/`). Where this differs: no symbolic link is
+followed out of the project.
 
 Source of rules: runpod_flash 1.21 `cli/utils/ignore.py`.
 """
@@ -32,41 +32,19 @@ _BUILT_IN = (
 _MAX_DEPTH = 60
 
 
-def _spec(lines: tuple[str, ...]) -> PathSpec[GitIgnoreSpecPattern]:
-    return PathSpec.from_lines(GitIgnoreSpecPattern, lines)
-
-
 class IgnoreRules:
     """Which paths (relative, posix) are not source. Answers are kept: matching is the slow part of a look."""
 
     def __init__(self, own_lines: tuple[str, ...]) -> None:
-        self.own_lines = own_lines
-        """Of the root `.gitignore`, stripped, without comments."""
-        self._spec = _spec((*own_lines, *_BUILT_IN))
-        self._built_in = _spec(_BUILT_IN)
-        self._may_take_back = any(line.startswith("!") for line in own_lines)
-        self._files: dict[str, bool] = {}
-        self._folders: dict[str, bool] = {}
+        self._spec = PathSpec.from_lines(GitIgnoreSpecPattern, (*own_lines, *_BUILT_IN))
+        self._answers: dict[str, bool] = {}
 
     def ignores(self, path: str) -> bool:
-        """Whether a file is not part of the project."""
-        found = self._files.get(path)
+        """Whether a file is not part of the project, or a folder not looked into."""
+        found = self._answers.get(path)
         if found is None:
-            found = self._files[path] = self._spec.match_file(path)
+            found = self._answers[path] = self._spec.match_file(path)
         return found
-
-    def ignores_folder(self, path: str) -> bool:
-        """Whether nothing in a folder can be part of the project."""
-        found = self._folders.get(path)
-        if found is None:
-            found = self._folders[path] = self._ignores_folder(path)
-        return found
-
-    def _ignores_folder(self, path: str) -> bool:
-        if self._spec.match_file(path) or self._built_in.match_file(f"{path}/"):
-            return True
-        # A later `!` line of the user can take back a file in an ignored folder, unlike in git.
-        return not self._may_take_back and self._spec.match_file(f"{path}/")
 
 
 def read_ignore_rules(root: Path) -> IgnoreRules:
@@ -110,6 +88,8 @@ class Project:
         """
         self._refresh_rules()
         self.notes.clear()
+        if (self.root / ".flashignore").exists():
+            self.notes.append(".flashignore is not read: move its lines to .gitignore")
         yield from self._walk("", str(self.root), (os.path.realpath(self.root),))
 
     def _refresh_rules(self) -> None:
@@ -136,11 +116,11 @@ class Project:
             yield from self._look(entry, f"{prefix}{entry.name}", above)
 
     def _look(self, entry: os.DirEntry[str], path: str, above: tuple[str, ...]) -> Iterator[FoundFile]:
-        if entry.is_dir(follow_symlinks=False):
-            if not self.rules.ignores_folder(path) and len(above) < _MAX_DEPTH:
-                yield from self._walk(f"{path}/", entry.path, (*above, entry.path))
-        elif self.rules.ignores(path):
+        if self.rules.ignores(path):
             return
+        if entry.is_dir(follow_symlinks=False):
+            if len(above) < _MAX_DEPTH:
+                yield from self._walk(f"{path}/", entry.path, (*above, entry.path))
         elif entry.is_symlink():
             yield from self._follow(entry, path, above)
         elif entry.is_file(follow_symlinks=False):
@@ -157,7 +137,7 @@ class Project:
             return  # a dangling link, such as an editor's lock
         if S_ISREG(mode):
             yield from _found(path, real)
-        elif S_ISDIR(mode) and not self.rules.ignores_folder(path):
+        elif S_ISDIR(mode):
             if real in above or len(above) >= _MAX_DEPTH:
                 self.notes.append(f"{path} is left out: it is a link to a folder above it")
             else:

@@ -16,12 +16,14 @@ from pathlib import Path
 
 from flash_tui.build.project import FoundFile, Project
 from flash_tui.models.errors import BuildFailed
+from flash_tui.models.human import size
 
 _TICK_NS = 20_000_000
 """Two changes within one tick of the kernel's clock may bear the same time."""
 _COARSE_TICK_NS = 2_000_000_000
 """The same, where the file system counts whole seconds."""
 _READ_ATTEMPTS = 5
+_LARGE_BYTES = 200_000_000
 
 Keep = Callable[[str, bytes], None]
 """Gets (sha256, content) of each file that was read."""
@@ -163,7 +165,18 @@ def take_snapshot(project: Project, previous: Snapshot | None = None, keep: Keep
     look = _Look(known.entries, known.taken_at_ns, keep)
     for found in project.files():
         look.add(found)
-    return Snapshot(dict(sorted(look.entries.items())), taken_at_ns, tuple(project.notes))
+    entries = dict(sorted(look.entries.items()))
+    return Snapshot(entries, taken_at_ns, (*project.notes, *_size_notes(entries)))
+
+
+def _size_notes(entries: Mapping[str, Entry]) -> list[str]:
+    total = sum(entry.size for entry in entries.values())
+    if total < _LARGE_BYTES:
+        return []
+    largest = max(entries, key=lambda path: entries[path].size)
+    return [
+        f"the project's files come to {size(total)}, {largest} is the largest: .gitignore keeps files out of builds"
+    ]
 
 
 def difference(before: Snapshot, after: Snapshot) -> Difference:

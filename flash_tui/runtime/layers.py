@@ -72,7 +72,7 @@ class LayerStore:
         text = pins.pins(generation)
         version = pins.pinned_version(generation)
         key = base_key(generation, interpreter)
-        return self.find(key) or await self._install(
+        return await self._found(key) or await self._install(
             key, f"runpod-flash {version} and what it needs", text.splitlines(), version, interpreter, report
         )
 
@@ -101,12 +101,15 @@ class LayerStore:
         resolution = await self.resolve(requirements, interpreter, report)
         version = resolution.sdk_version or base.sdk_version
         key = _key("dependencies", interpreter, *resolution.pins, f"bundled {version}", *EXCLUDED)
-        return self.find(key) or await self._install(
+        return await self._found(key) or await self._install(
             key, "the project's requirements", resolution.pins, version, interpreter, report, base
         )
 
+    async def _found(self, key: LayerKey) -> Layer | None:
+        return await anyio.to_thread.run_sync(self.find, key)
+
     def find(self, key: LayerKey) -> Layer | None:
-        """The layer if it is installed; counts as a use of it."""
+        """The layer if it is installed; counts as a use of it. Blocks (reads one small file)."""
         folder = self.root / key
         try:
             facts = json.loads((folder / "layer.json").read_bytes())
@@ -129,12 +132,19 @@ class LayerStore:
         return place.is_dir() and any(place.iterdir())
 
     async def packed(self, layer: Layer) -> PackedLayer:
-        """The layer's deflate bytes; the first call makes them (seconds, in threads)."""
-        found = self._find_packed(layer)
+        """The layer's deflate bytes; the first call makes them (seconds, in threads).
+
+        Raises:
+            FlashTuiError: the store cannot be written.
+        """
+        found = await anyio.to_thread.run_sync(self._find_packed, layer)
         if found is not None:
             return found
         async with self._lock(layer.key):
-            return self._find_packed(layer) or await anyio.to_thread.run_sync(self._pack, layer)
+            try:
+                return await anyio.to_thread.run_sync(lambda: self._find_packed(layer) or self._pack(layer))
+            except OSError as error:
+                raise _unwritable(self.root, error) from error
 
     async def collect(self, max_age_s: float, max_bytes: int) -> tuple[LayerKey, ...]:
         """Remove layers that nobody holds: unused for `max_age_s`, then the longest unused until `max_bytes` are left.
@@ -188,7 +198,7 @@ class LayerStore:
         base: Layer | None = None,
     ) -> Layer:
         async with self._lock(key):
-            found = self.find(key)  # another process made it meanwhile
+            found = await self._found(key)  # another process made it meanwhile
             if found is not None:
                 return found
             await anyio.to_thread.run_sync(self._remove_abandoned)

@@ -25,6 +25,7 @@ _UNREACHABLE = re.compile(
     r"|timed out|tcp connect error|failed to fetch|could not connect|network was disabled|--offline|certificate",
     re.IGNORECASE,
 )
+_NO_WHEEL = re.compile(r"no usable wheels|source distributions is disabled|no wheels with a matching|--no-build")
 _MARKS = re.compile(r"^(\W*[╰─▶]+|\W+|error:) ")
 _COUNT = re.compile(r"Resolved (\d+) packages?")
 _DOWNLOAD = re.compile(r"\s*Downloading (\S+ \(\S+\))")
@@ -45,7 +46,8 @@ class UvFailed(Exception):
 
     @property
     def is_network(self) -> bool:
-        return _UNREACHABLE.search(self.text) is not None
+        """Whether the index, or the way to it, is to blame."""
+        return _UNREACHABLE.search(self.text) is not None and "HTTP status" not in self.text
 
 
 def _environment() -> dict[str, str]:
@@ -117,9 +119,10 @@ def explain(failure: UvFailed, what: str, where: str) -> FlashTuiError:
             where=where,
             hint="connect to the network once, or name a mirror in UV_DEFAULT_INDEX",
         )
-    return BuildFailed(
-        f"{what}: {_shortened(failure.text)}", where=where, hint="change the requirement that cannot be met"
-    )
+    hint = "change the requirement that cannot be met"
+    if _NO_WHEEL.search(failure.text):
+        hint = "ask for a version that comes as a wheel for this platform: a Flash build compiles nothing"
+    return BuildFailed(f"{what}: {_shortened(failure.text)}", where=where, hint=hint)
 
 
 def _shortened(text: str) -> str:

@@ -21,6 +21,7 @@ TRICKY = [
     *(".env", ".env.local", ".env.example", ".hidden", "build/x.py", "my_build/x.py", "dist.py", "pkg/build/x.py"),
     *("x.pyc", "pkg/__pycache__/x.pyc", "a.tar.gz", "lib/mod.py", "env/x.py", "environment/x.py", "data/keep.txt"),
     *("data/drop.txt", "docs/guide.txt", "mydocs/guide.txt", "pkg.egg-info/PKG", "with space.py", "ünïcode.py"),
+    *(".venv/README.md", ".venv/lib/README.md", "tests/README.md", "docs/deep/README.md", "docs/README.md"),
     *("logs/a.log", "logs/deep/b.log", "only/this.txt", "only/that.txt", ".gitignore.py", "sub/.gitignore", "#hash.py"),
 ]
 GITIGNORE = """
@@ -61,13 +62,19 @@ async def test_files_are_chosen_as_the_official_tool_does(layers: Path, tmp_path
     assert names(a_project_at(root)) == sorted(json.loads(done.stdout))
 
 
-def test_a_folder_that_is_ignored_as_a_whole_is_not_looked_into(tmp_path: Path) -> None:
-    root = write(tmp_path, {"app.py": "", ".venv/lib/README.md": "", "node/README.md": "", ".gitignore": "node/\n"})
-    (root / ".venv").chmod(0)
-    try:
-        assert names(a_project_at(root)) == ["app.py"]
-    finally:
-        (root / ".venv").chmod(0o755)
+def test_little_of_an_ignored_folder_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write(tmp_path, {"app.py": "", ".venv/lib/python/x.py": "", "node/deep/x.py": "", ".gitignore": "node/\n"})
+    looked_at: list[str] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: looked_at.append(os.path.relpath(path, root)) or scandir(path))
+    assert names(a_project_at(root)) == ["app.py"]
+    assert sorted(looked_at) == [".", ".venv", "node"]
+
+
+def test_the_official_tools_former_ignore_file_is_noted(tmp_path: Path) -> None:
+    project = a_project_at(write(tmp_path, {"app.py": "", ".flashignore": "*.txt"}))
+    names(project)
+    assert project.notes == [".flashignore is not read: move its lines to .gitignore"]
 
 
 def test_a_changed_gitignore_is_seen(tmp_path: Path) -> None:
@@ -118,4 +125,4 @@ def test_a_gitignore_that_is_no_text_counts_as_empty(tmp_path: Path) -> None:
 def test_built_in_rules_cannot_be_taken_back() -> None:
     rules = IgnoreRules(("!tests/", "!.env"))
     assert rules.ignores(".env")
-    assert rules.ignores_folder("tests")
+    assert rules.ignores("tests/x.py")
