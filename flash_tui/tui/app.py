@@ -8,7 +8,7 @@ import os
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, Protocol
 
 from textual import on
 from textual.app import App
@@ -19,9 +19,10 @@ from textual.timer import Timer
 
 from flash_tui.models.snapshot import LinkState, Notice, NoticeKind, Snapshot
 from flash_tui.settings import Settings
+from flash_tui.tui.editor import edit
 from flash_tui.tui.intents import DismissNotice, Intent
 from flash_tui.tui.keymap import Keymap
-from flash_tui.tui.messages import Copied, Noticed, QuitWanted, SuspendWanted, ThemeWanted
+from flash_tui.tui.messages import Copied, EditWanted, Noticed, QuitWanted, SuspendWanted, ThemeWanted
 from flash_tui.tui.paint import Painter
 from flash_tui.tui.present.ages import next_change_s
 from flash_tui.tui.screens.workbench import Workbench
@@ -29,11 +30,18 @@ from flash_tui.tui.store import Store
 from flash_tui.tui.themes import DEFAULT_THEME, SHORT_NAMES, TOKENS, Palette, textual_themes
 from flash_tui.tui.widgets.canvas import Canvas
 
-if TYPE_CHECKING:
-    from flash_tui.tui.conductor import Conductor
-
 SPINNER_FPS = 8
 COUNTDOWN_S = 1.0
+
+
+class Backstage(Protocol):
+    """What carries out wishes and keeps the store fresh."""
+
+    async def run(self) -> None: ...
+
+    def take(self, intent: Intent) -> None: ...
+
+    async def stop(self) -> None: ...
 
 
 class FlashApp(App[int]):
@@ -53,9 +61,9 @@ class FlashApp(App[int]):
         environment: str | None = None,
         watch: bool = True,
         read_only: bool = False,
-        backstage: bool = True,
+        backstage: Backstage | None = None,
     ) -> None:
-        """`backstage` False opens no connection and starts no process: the screen shows what `store` is given."""
+        """`backstage` stands in for the conductor: the screen then shows what `store` is given."""
         super().__init__()
         self.settings = settings
         self.keys = Keymap(settings.keymap)
@@ -65,11 +73,13 @@ class FlashApp(App[int]):
         self._spinner: Timer | None = None
         self._ages: Timer | None = None
         self._flash_theme = _theme_name(settings.theme)
+        for theme in textual_themes():
+            self.register_theme(theme)
+        self.theme = self._flash_theme
         self.painter = self._make_painter(self._flash_theme)
         self._environment = environment
         self._is_watching = watch
-        self._has_backstage = backstage
-        self._conductor: Conductor | None = None
+        self._backstage = backstage
         self._passing: set[int] = set()
 
     def now(self) -> datetime:
@@ -84,9 +94,6 @@ class FlashApp(App[int]):
         return screen if isinstance(screen, Workbench) else None
 
     def on_mount(self) -> None:
-        for theme in textual_themes():
-            self.register_theme(theme)
-        self.theme = self._flash_theme
         if self.keys.overrides:
             self.set_keymap(self.keys.overrides)
         self._spinner = self.set_interval(1 / SPINNER_FPS, self._tick, pause=True)
@@ -94,20 +101,20 @@ class FlashApp(App[int]):
 
     def _first_frame_is_out(self) -> None:
         gc.freeze()
-        if self._has_backstage:
-            self._start_backstage()
+        if self._backstage is None:
+            self._backstage = self._open_backstage()
+        self.run_worker(self._backstage.run(), name="backstage", exit_on_error=False)
         for problem in (*self.settings.problems, *(f"keymap: no verb is called {name}" for name in self.keys.unknown)):
             self._say(Notice(NoticeKind.NEEDS_YOU, "Settings", problem, "esc", "dismiss"))
 
-    def _start_backstage(self) -> None:
+    def _open_backstage(self) -> Backstage:
         from flash_tui.tui.conductor import Conductor  # noqa: PLC0415 - pulls in the client's libraries
         from flash_tui.tui.feed import Feed  # noqa: PLC0415
-        from flash_tui.tui.watch_child import WatchChild  # noqa: PLC0415
+        from flash_tui.tui.watch_feed import WatchFeed  # noqa: PLC0415
 
         feed = Feed(self.settings, self.store, self.now)
-        watch = WatchChild(self.settings, self._environment, self.store, self.now) if self._is_watching else None
-        self._conductor = Conductor(self.settings, self.store, feed, watch)
-        self.run_worker(self._conductor.run(), name="conductor", exit_on_error=False)
+        watch = WatchFeed(self.settings, self._environment, self.store) if self._is_watching else None
+        return Conductor(self.settings, self.store, feed, watch)
 
     # -- state comes down ---------------------------------------------------------------------------------------------
 
@@ -144,8 +151,8 @@ class FlashApp(App[int]):
 
     @on(Intent)
     def _wished(self, intent: Intent) -> None:
-        if self._conductor is not None:
-            self._conductor.take(intent)
+        if self._backstage is not None:
+            self._backstage.take(intent)
 
     @on(DismissNotice)
     def _dismissed(self) -> None:
@@ -181,6 +188,12 @@ class FlashApp(App[int]):
     def _suspend_wanted(self) -> None:
         self.action_suspend_process()
 
+    @on(EditWanted)
+    def _edit_wanted(self, event: EditWanted) -> None:
+        error = edit(self, self.settings, event.path, event.line)
+        if error:
+            self._say(Notice(NoticeKind.PASSING, "edit", error, lasts_s=8.0))
+
     def _say(self, notice: Notice) -> None:
         self.store.apply(lambda snapshot: snapshot.with_notice(notice))
 
@@ -199,8 +212,8 @@ class FlashApp(App[int]):
 
     async def action_quit(self) -> None:
         """End the child and the connection first, so that nothing of ours lives on."""
-        if self._conductor is not None:
-            await self._conductor.stop()
+        if self._backstage is not None:
+            await self._backstage.stop()
         self.exit(0)
 
     def _make_painter(self, theme: str) -> Painter:

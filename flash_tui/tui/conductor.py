@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import anyio
 
+from flash_tui.api import Client
 from flash_tui.models.errors import FlashTuiError, TargetUnreachable, error_from_document
 from flash_tui.models.manifest import parse_manifest
 from flash_tui.models.release import PromotionPlan, ReleaseResult, StageReport
@@ -16,7 +18,7 @@ from flash_tui.settings import Settings
 from flash_tui.tui import intents
 from flash_tui.tui.feed import Feed
 from flash_tui.tui.store import Store
-from flash_tui.tui.watch_child import WatchChild
+from flash_tui.tui.watch_feed import WatchFeed
 
 UNDO_S = 30.0
 MOST_JOBS = 50
@@ -28,7 +30,7 @@ _log = logging.getLogger(__name__)
 class Conductor:
     """Runs the feed, the watch and every act until the app ends."""
 
-    def __init__(self, settings: Settings, store: Store, feed: Feed, watch: WatchChild | None) -> None:
+    def __init__(self, settings: Settings, store: Store, feed: Feed, watch: WatchFeed | None) -> None:
         self._settings = settings
         self._store = store
         self._feed = feed
@@ -90,7 +92,8 @@ class Conductor:
     def _notice(self, notice: Notice) -> None:
         self._store.apply(lambda snapshot: snapshot.with_notice(notice))
 
-    def _verbs(self) -> dict[type[intents.Intent], Callable[[object], Awaitable[object]]]:
+    def _verbs(self) -> dict[type[intents.Intent], Callable[[Any], Awaitable[object]]]:
+        """Each is called with the type it is filed under."""
         return {
             intents.DeployNow: self._deploy,
             intents.ToggleWatch: self._toggle,
@@ -105,10 +108,10 @@ class Conductor:
             intents.CompareBuilds: self._compare,
             intents.ReadManifest: self._manifest,
             intents.ReadJobs: self._jobs,
-        }  # pyright: ignore[reportReturnType] - each is called with the type it is filed under
+        }
 
     @property
-    def _client(self):  # noqa: ANN202 - `api.Client`, which is not imported before the first frame
+    def _client(self) -> Client:
         client = self._feed.client
         if client is None:
             hint = "it is tried again by itself; ctrl+r tries now"
@@ -118,8 +121,7 @@ class Conductor:
     # -- verbs --------------------------------------------------------------------------------------------------------
 
     async def _deploy(self, intent: intents.DeployNow) -> None:
-        if self._watch is not None and self._watch.is_running:
-            await self._watch.tell("deploy")
+        if self._watch is not None and await self._watch.send("deploy"):
             return
         result = await self._client.deploy(None, self._report(intent))
         self._told(result, f"{_label(result)} live in {result.environment}")
@@ -127,7 +129,7 @@ class Conductor:
     async def _toggle(self, intent: intents.ToggleWatch) -> None:
         del intent
         if self._watch is not None:
-            await self._watch.tell("resume" if self._store.snapshot.watch.is_paused else "pause")
+            await self._watch.send("resume" if self._store.snapshot.watch.is_paused else "pause")
 
     async def _refresh(self, intent: intents.Refresh) -> None:
         del intent
@@ -138,7 +140,7 @@ class Conductor:
         if scope is not None:
             scope.cancel()
         elif self._watch is not None and self._store.snapshot.watch.moves:
-            await self._watch.tell("cancel")
+            await self._watch.send("cancel")
 
     async def _plan_promotion(self, intent: intents.PlanPromotion) -> PromotionPlan:
         build = intent.build.id if intent.build else None

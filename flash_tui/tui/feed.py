@@ -8,18 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import anyio
 
+from flash_tui.api import Client
 from flash_tui.models.errors import FlashTuiError
 from flash_tui.models.events import LogsWritten, StreamReset
 from flash_tui.models.snapshot import Link, LinkState, Notice, NoticeKind, Snapshot
 from flash_tui.settings import Settings
 from flash_tui.tui.store import Store
-
-if TYPE_CHECKING:
-    from flash_tui.api import Client
 
 FIRST_RETRY_S = 0.5
 LAST_RETRY_S = 15.0
@@ -56,8 +53,6 @@ class Feed:
         self._wake.set()
 
     async def _connect(self) -> None:
-        from flash_tui.api import Client  # noqa: PLC0415 - httpx, after the first frame
-
         async with Client(self._settings) as client:
             while True:
                 await self._follow(client)

@@ -18,6 +18,8 @@ class Intent(Message):
     """A wish. `asker` gets the answer, if there is one."""
 
     asker: MessagePump | None = None
+    number: int = 0
+    """The asker's own count, to tell an answer that is not waited for any more."""
 
 
 class DeployNow(Intent):

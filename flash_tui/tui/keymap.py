@@ -89,10 +89,15 @@ VERBS: tuple[Verb, ...] = (
     Verb("row.toggle", "space", "fold or unfold", "move", "tree", "toggle_fold"),
     Verb("row.parent", "backspace", "parent", "move", "tree", "parent"),
     Verb("row.unfold_all", "equals_sign", "unfold all below", "move", "tree", "unfold_all"),
-    Verb("logs.follow", "s", "follow on, off", "look", "logs", "follow"),
-    Verb("logs.time", "t", "times on, off", "look", "logs", "time"),
-    Verb("logs.left", "left", "8 columns left", "move", "logs", "shift(-8)"),
-    Verb("logs.right", "right", "8 columns right", "move", "logs", "shift(8)"),
+    Verb("sheet.next", "tab", "next field, on a sheet", "use", "sheet", "stop(1)"),
+    Verb("sheet.previous", "shift+tab", "field before, on a sheet", "use", "sheet", "stop(-1)"),
+    Verb("sheet.confirm", "enter", "confirm, on a sheet", "use", "sheet", "confirm"),
+    Verb("invoke.send", "ctrl+j,ctrl+enter,alt+enter", "send, when invoking", "use", "invoke", "send", changes=True),
+    Verb("invoke.route", "ctrl+g", "next route, when invoking", "use", "invoke", "route(1)"),
+    Verb("logs.follow", "s", "follow on, off, in logs", "look", "logs", "follow"),
+    Verb("logs.time", "t", "times on, off, in logs", "look", "logs", "time"),
+    Verb("logs.left", "left", "8 columns left, in logs", "move", "logs", "shift(-8)"),
+    Verb("logs.right", "right", "8 columns right, in logs", "move", "logs", "shift(8)"),
 )
 BY_ID: dict[str, Verb] = {verb.id: verb for verb in VERBS}
 

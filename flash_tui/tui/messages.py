@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from textual.message import Message
 
+from flash_tui.models.build import BuildReference
+from flash_tui.models.release import PromotionPlan
 from flash_tui.models.snapshot import Notice
+from flash_tui.tui.present.outline import Key
 
 
 class Noticed(Message):
@@ -37,3 +40,51 @@ class QuitWanted(Message):
 
 class SuspendWanted(Message):
     """To the shell, until `fg`."""
+
+
+class Planned(Message):
+    """A plan was read; the board may show it."""
+
+    def __init__(self, plan: PromotionPlan) -> None:
+        super().__init__()
+        self.plan = plan
+
+
+class Run(Message):
+    """Do what a verb's key does, as if it had been pressed."""
+
+    def __init__(self, verb_id: str) -> None:
+        super().__init__()
+        self.verb_id = verb_id
+
+
+class Went(Message):
+    """Go to a row of the tree."""
+
+    def __init__(self, key: Key) -> None:
+        super().__init__()
+        self.key = key
+
+
+class Picked(Message):
+    """A build was chosen to promote, or to roll back to."""
+
+    def __init__(self, verb: str, environment: str, build: BuildReference) -> None:
+        super().__init__()
+        self.verb, self.environment, self.build = verb, environment, build
+
+
+class Compared(Message):
+    """Show what differs between two builds."""
+
+    def __init__(self, old: BuildReference, new: BuildReference) -> None:
+        super().__init__()
+        self.old, self.new = old, new
+
+
+class EditWanted(Message):
+    """Open a file of the project in the editor, at a line."""
+
+    def __init__(self, path: str, line: int) -> None:
+        super().__init__()
+        self.path, self.line = path, line

@@ -26,7 +26,8 @@ def footer_line(hints: Sequence[Hint], last: Hint, width: int) -> Line:
     end = row.right(width - 2, (last.key, "white b"), (f" {last.label}", "faint")) - GAP
     shown = list(hints)
     while shown and sum(_cells(hint) + GAP for hint in shown) - GAP > end - 2:
-        shown.remove(max(shown, key=lambda hint: hint.rank))
+        worst = max(hint.rank for hint in shown)
+        shown.pop(max(index for index, hint in enumerate(shown) if hint.rank == worst))
     at = 2
     for hint in shown:
         at = row.put(at, hint.key, "off" if hint.is_off else "white b")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flash_tui.models.states import EndpointState
 from flash_tui.models.watch_view import WatchPhase
 from flash_tui.tui.keymap import BY_ID
+from flash_tui.tui.present.outline import Key, OutlineRow
 from flash_tui.tui.view import View
 
 
@@ -85,3 +88,8 @@ _CHECKS = {
     "build.diff": _diff,
     "thing.edit": _edit,
 }
+
+
+def problem_keys(rows: Sequence[OutlineRow]) -> list[Key]:
+    """Rows of the tree that are in trouble, top down."""
+    return [row.key for row in rows if row.sign.ink == "bad" or row.sign.word == "throttled"]

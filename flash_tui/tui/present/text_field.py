@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from flash_tui.tui.present.line import Span
+
 MAX_CHARACTERS = 400
 
 
@@ -43,3 +45,14 @@ class TextField:
 
     def _without(self, start: int, end: int) -> TextField:
         return TextField(self.text[:start] + self.text[end:], start)
+
+
+def field_spans(field: TextField, lead: str = "") -> tuple[Span, ...]:
+    """A field being typed: its text with the text cursor in it."""
+    at = field.text[field.at : field.at + 1] or " "
+    return (
+        (lead, "faint"),
+        (field.text[: field.at], "white b"),
+        (at, "text@fill-white"),
+        (field.text[field.at + 1 :], "white b"),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -11,18 +12,23 @@ from flash_tui.tui.keymap import bindings
 from flash_tui.tui.present.footer import Hint
 from flash_tui.tui.present.line import Line
 from flash_tui.tui.view import View
-from flash_tui.tui.widgets.pane import Pane
+from flash_tui.tui.widgets.pane import ListPane, Pane
 
 
 class Sheet(Pane):
-    """Content in lines under a title; subclasses give `body`."""
+    """Content in lines under a title; subclasses give `title` and `body`."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("sheet")
     IS_FULL: ClassVar[bool] = False
     """It takes all columns, the tree's too."""
+    GROUND: ClassVar[str] = "band"
+    OWNS_LETTERS: ClassVar[bool] = False
+    """It has a text field, so `?` is a letter here and f1 shows the keys."""
+    ALLOWS: ClassVar[frozenset[str]] = frozenset()
+    """Verbs of the workbench that work while it is open, beside those that always do."""
 
     class Closed(Message):
-        """The sheet is done; `None` of what it covered has changed."""
+        """The sheet is done."""
 
     def __init__(self) -> None:
         super().__init__(id="sheet")
@@ -40,6 +46,11 @@ class Sheet(Pane):
         """The footer while the sheet has focus."""
         return (Hint("esc", "back"),)
 
+    def do(self, verb_id: str) -> bool:
+        """Take a key that means something on this sheet; False if it means nothing here."""
+        del verb_id
+        return False
+
     def back(self) -> bool:
         """Peel one layer inside the sheet; False if there is none and the sheet goes."""
         return False
@@ -47,9 +58,21 @@ class Sheet(Pane):
     def close(self) -> None:
         self.post_message(self.Closed())
 
+    def action_stop(self, step: int) -> None:
+        """Go to the next field."""
+
+    def action_confirm(self) -> None:
+        """Enter."""
+
+    @property
+    def shows_bar(self) -> bool:
+        return True
+
     def draw(self, width: int, height: int) -> list[Line]:
         self._body = self.body(self.view, width) if self.view else []
-        return super().draw(width, height)
+        lines = super().draw(width, height)
+        lines += [Line()] * (height - len(lines))
+        return [replace(line, ground=self.GROUND) if line.ground == "bg" else line for line in lines]
 
     def count(self) -> int:
         return len(self._body)
@@ -57,3 +80,21 @@ class Sheet(Pane):
     def body_line(self, index: int, width: int) -> Line:
         del width
         return self._body[index]
+
+
+class ListSheet(Sheet, ListPane):
+    """A sheet of rows with a cursor; subclasses give `count` and `body_line`."""
+
+    def body(self, view: View, width: int) -> list[Line]:
+        del view, width
+        return []
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        self.cursor = max(min(self.cursor, self.count() - 1), 0)
+        return super().draw(width, height)
+
+    def action_confirm(self) -> None:
+        self.action_choose()
+
+    def action_choose(self) -> None:
+        """Enter on a row."""

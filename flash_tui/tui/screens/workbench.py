@@ -17,6 +17,7 @@ from flash_tui.settings import Settings
 from flash_tui.tui.acts import Acts
 from flash_tui.tui.intents import DismissNotice
 from flash_tui.tui.keymap import VERBS, Keymap, bindings
+from flash_tui.tui.messages import Compared, Picked, Planned, Run, Went
 from flash_tui.tui.present.board import Plan
 from flash_tui.tui.present.footer import Hint
 from flash_tui.tui.present.outline import Outline
@@ -106,6 +107,7 @@ class Workbench(Screen[None]):
     def show_hints(self) -> None:
         last = Hint(self.keymap.key("program.keys"), "keys")
         if self.sheet is not None:
+            last = Hint("f1", "keys") if self.sheet.OWNS_LETTERS else last
             self.footer.show(self.sheet.hints(), last)
             return
         shown = sorted((verb for verb in VERBS if verb.rank), key=lambda verb: verb.rank)
@@ -128,6 +130,28 @@ class Workbench(Screen[None]):
     def _chosen(self, event: ListPane.Chosen) -> None:
         event.stop()
         self.acts.open()
+
+    @on(Run)
+    def _run(self, event: Run) -> None:
+        self.action_act(event.verb_id)
+
+    @on(Went)
+    def _went(self, event: Went) -> None:
+        self.go(self.apps)
+        self.apps.reveal(event.key)
+
+    @on(Picked)
+    def _picked(self, event: Picked) -> None:
+        self.acts.chosen(event.verb, event.environment, event.build)
+
+    @on(Compared)
+    def _compared(self, event: Compared) -> None:
+        self.acts.compare(event.old, event.new)
+
+    @on(Planned)
+    def _planned(self, event: Planned) -> None:
+        plan = event.plan
+        self.set_plan(Plan(plan.source, plan.target, plan.build))
 
     # -- panes and sheets ---------------------------------------------------------------------------------------------
 
@@ -171,7 +195,7 @@ class Workbench(Screen[None]):
         if self._zoomed is not None:
             self.zoom(None)
         self.sheet = sheet
-        sheet.view = self.view
+        sheet.show(self.view)
         self.set_class(sheet.IS_FULL, "-full")
         self.add_class("-sheet")
         self.slot.mount(sheet)

@@ -32,6 +32,11 @@ class AppTree(ListPane):
         return self._rows[self.cursor].key if self._rows else ()
 
     @property
+    def rows(self) -> list[OutlineRow]:
+        """What is visible, top down."""
+        return self._rows
+
+    @property
     def filter_text(self) -> str:
         return self._filter
 
@@ -57,6 +62,15 @@ class AppTree(ListPane):
             if row.key == key:
                 self.move_to(index)
                 return
+
+    def reveal(self, key: Key) -> None:
+        """Unfold what hides a key, then put the cursor on it."""
+        if self._filter:
+            self.filter_by("")
+        for above in _above(key):
+            self._outline.fold(above, is_open=True)
+        self._lay_out()
+        self.select(key)
 
     def filter_by(self, text: str) -> None:
         key = self.key
@@ -183,3 +197,16 @@ def _matching(rows: list[OutlineRow], text: str) -> list[OutlineRow]:
             kept.append(row)
             depth = row.depth
     return kept[::-1]
+
+
+def _above(key: Key) -> list[Key]:
+    """The rows that a key hangs on, outermost first."""
+    kind, app, *path = key
+    found: list[Key] = [("app", app)]
+    if kind == "build":
+        found.append(("builds", app))
+    elif kind in {"endpoint", "worker", "volumes", "volume"}:
+        found.append(("environment", app, path[0]))
+        if kind == "worker":
+            found.append(("endpoint", app, path[0], path[1]))
+    return found

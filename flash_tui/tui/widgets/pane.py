@@ -11,7 +11,7 @@ from textual.message import Message
 
 from flash_tui.tui.keymap import bindings
 from flash_tui.tui.present.line import Line, Row, Span, with_bar
-from flash_tui.tui.present.text_field import TextField
+from flash_tui.tui.present.text_field import TextField, field_spans
 from flash_tui.tui.widgets.canvas import Canvas
 
 WHEEL_ROWS = 3
@@ -27,6 +27,8 @@ class Title:
     right: tuple[Span, ...] = ()
     ground: str = ""
     """Instead of `band` or `lift`."""
+    gap: int = 2
+    """Columns between the name and what follows it."""
 
 
 class Pane(Canvas, can_focus=True):
@@ -160,20 +162,9 @@ class Pane(Canvas, can_focus=True):
         if self.field is not None:
             row.spans(at + 2, *field_spans(self.field, "/"))
         else:
-            row.spans(at + 2, *title.rest)
+            row.spans(at + title.gap, *title.rest)
         row.right(width - 2, *title.right)
         return row.line()
-
-
-def field_spans(field: TextField, lead: str = "") -> tuple[Span, ...]:
-    """A field being typed: its text with the text cursor in it."""
-    at = field.text[field.at : field.at + 1] or " "
-    return (
-        (lead, "faint"),
-        (field.text[: field.at], "white b"),
-        (at, "text@fill-white"),
-        (field.text[field.at + 1 :], "white b"),
-    )
 
 
 class ListPane(Pane):
