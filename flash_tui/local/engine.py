@@ -19,10 +19,11 @@ from flash_tui.local.data.dispatcher import Dispatcher
 from flash_tui.local.data.jobs import JobRoutes
 from flash_tui.local.data.ledger import Transactions
 from flash_tui.local.data.routing import FleetRouter
+from flash_tui.local.data.webhooks import Webhooks
 from flash_tui.local.data.worker_hooks import WorkerHooks
 from flash_tui.local.fleet import Fleet
 from flash_tui.local.loop import Loop
-from flash_tui.local.releases import ArtifactSource, ReleaseDesk
+from flash_tui.local.releases import ArtifactSource, ReleaseDesk, ReleaseListeners
 from flash_tui.local.supervisor import Supervisor
 from flash_tui.local.traffic import TrafficMeters
 from flash_tui.local.zygotes import OpenSource
@@ -74,8 +75,7 @@ class Engine:
             self.fleet,
             self.supervisor,
             token,
-            listeners.deployment_changed,
-            self._endpoint_closed,
+            ReleaseListeners(listeners.deployment_changed, self._endpoint_closed, listeners.log),
             health_timeout_s,
         )
         self.router = FleetRouter(self.fleet, self.meters)
@@ -86,6 +86,8 @@ class Engine:
             (self.supervisor.close_unused, self.dispatcher.prune),
             health_timeout_s,
         )
+        self._webhooks = Webhooks()
+        self.dispatcher.on_final = self._webhooks.tell
         self.supervisor.on_change = self.dispatcher.worker_changed
         self.supervisor.on_gone = self.dispatcher.worker_gone
         self.supervisor.on_line = self.dispatcher.heard
@@ -94,6 +96,7 @@ class Engine:
     async def running(self) -> AsyncGenerator[None]:
         """Serve again what was served before; at the end stop and reap every worker, then close the books."""
         async with anyio.create_task_group() as books:
+            await books.start(self._webhooks.run)
             await books.start(self.dispatcher.run)
             self._group = books
             async with anyio.create_task_group() as works:

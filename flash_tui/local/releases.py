@@ -44,6 +44,7 @@ from flash_tui.models.app import Progress
 from flash_tui.models.deployment import Deployment, ReleaseRequest
 from flash_tui.models.errors import Conflict, ErrorDocument, FlashTuiError, TargetUnreachable
 from flash_tui.models.identifiers import BuildId, DeploymentId, EndpointId, EnvironmentId
+from flash_tui.models.log import LogLine
 from flash_tui.models.states import Outcome, Stage
 
 
@@ -78,8 +79,17 @@ class Release:
         return self.accepted.target.environment.id
 
 
+@dataclass(frozen=True, slots=True)
+class ReleaseListeners:
+    """Who is told, by calls that return at once."""
+
+    deployment_changed: Callable[[Deployment], None]
+    endpoint_closed: Callable[[EndpointId, str], None]
+    log: Callable[[LogLine], None]
+
+
 class ReleaseDesk:
-    """Implements `ports.Releases`. `deployment_changed` hears every record, `endpoint_closed` every endpoint's end."""
+    """Implements `ports.Releases`."""
 
     def __init__(
         self,
@@ -88,8 +98,7 @@ class ReleaseDesk:
         fleet: Fleet,
         supervisor: Supervisor,
         token: str,
-        deployment_changed: Callable[[Deployment], None],
-        endpoint_closed: Callable[[EndpointId, str], None],
+        listeners: ReleaseListeners,
         health_timeout_s: float = limits.HEALTH_TIMEOUT_S,
     ) -> None:
         self._store = store
@@ -97,8 +106,7 @@ class ReleaseDesk:
         self._fleet = fleet
         self._supervisor = supervisor
         self._token = token
-        self._deployment_changed = deployment_changed
-        self._endpoint_closed = endpoint_closed
+        self._listeners = listeners
         self._health_timeout_s = health_timeout_s
         self._running: dict[EnvironmentId, Release] = {}
         self._turns: dict[EnvironmentId, anyio.Lock] = {}
@@ -206,7 +214,7 @@ class ReleaseDesk:
         release = Release(request, accepted, accepted.deployment)
         self._running[release.environment_id] = release
         self._group.start_soon(self._drive, release)
-        self._deployment_changed(accepted.deployment)
+        self._tell(accepted.deployment)
         self._fleet.publish(release.environment_id)
         return accepted.deployment
 
@@ -321,7 +329,7 @@ class ReleaseDesk:
         for worker in (*release.candidates, *release.outdated):
             self._supervisor.announce(worker)
         for endpoint_id in before - release.plans.keys():
-            self._endpoint_closed(endpoint_id, "the endpoint is no longer part of the environment")
+            self._listeners.endpoint_closed(endpoint_id, "the endpoint is no longer part of the environment")
 
     async def _decide(self, release: Release) -> None:
         """The outcome is known and stored, the switch timed: tell."""
@@ -335,8 +343,25 @@ class ReleaseDesk:
         if self._running.get(release.environment_id) is release:
             del self._running[release.environment_id]
         release.decided.set()
-        self._deployment_changed(release.deployment)
+        self._tell(release.deployment)
         self._fleet.publish(release.environment_id)
+
+    def _tell(self, deployment: Deployment) -> None:
+        """The record to who follows the platform, a line of it into the log."""
+        self._listeners.deployment_changed(deployment)
+        build = deployment.to_build
+        self._listeners.log(
+            LogLine(
+                at=deployment.ended_at or deployment.started_at,
+                app=deployment.app,
+                environment=deployment.environment,
+                endpoint=None,
+                worker=None,
+                build=build.version if build is not None else None,
+                stream="system",
+                text=_said(deployment),
+            )
+        )
 
     async def _drain(self, release: Release) -> None:
         async with anyio.create_task_group() as group:
@@ -402,4 +427,15 @@ class ReleaseDesk:
         for worker in self._fleet.serve(environment_id, ()):
             self._supervisor.drain_soon(worker)
         for endpoint_id in closed:
-            self._endpoint_closed(endpoint_id, reason)
+            self._listeners.endpoint_closed(endpoint_id, reason)
+
+
+def _said(deployment: Deployment) -> str:
+    """`deploy of v3 to dev: succeeded (boot 8, health 61, switch 2 ms)`."""
+    what = f"of {deployment.to_build.label} " if deployment.to_build is not None else ""
+    act = f"{deployment.cause} {what}to {deployment.environment}"
+    if deployment.outcome is None:
+        return f"{act}: begun"
+    times = ", ".join(f"{name} {ms:.0f}" for name, ms in deployment.timings_ms.items())
+    detail = deployment.error.what if deployment.error is not None else f"{times} ms" if times else ""
+    return f"{act}: {deployment.outcome}{f' ({detail})' if detail else ''}"

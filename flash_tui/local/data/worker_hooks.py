@@ -57,15 +57,16 @@ class _Handover(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_written = False
         try:
-            await super().__call__(scope, receive, send)
-            is_written = not await _is_gone(receive)
+            if not await _is_gone(receive):
+                await super().__call__(scope, receive, send)
+                is_written = True
         finally:
             if not is_written:
                 self._give_back()
 
 
 async def _is_gone(receive: Receive) -> bool:
-    """Whether the connection is known to be lost at this moment; our front door tells it by `receive` only."""
+    """Whether the client is known to have left by now. What breaks later shows when the worker asks again."""
     with anyio.move_on_after(0):
         return (await receive())["type"] == "http.disconnect"
     return False
