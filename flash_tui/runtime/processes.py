@@ -24,6 +24,7 @@ MAX_LINE_BYTES = 64 * 1024
 MAX_WAITING_CHARS = 8 * 1024 * 1024
 """Of output that nobody has read yet; beyond it the oldest lines are dropped, and a line says how many."""
 _READ_BYTES = 64 * 1024
+_SIGNAL_NAMES = {one.value: one.name for one in signal.Signals}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,7 @@ class ExitStatus:
     def text(self) -> str:
         """`exit code 1`, `killed by SIGKILL`."""
         if self.signal is not None:
-            known = self.signal in signal.valid_signals()
-            return f"killed by {signal.Signals(self.signal).name if known else f'signal {self.signal}'}"
+            return f"killed by {_SIGNAL_NAMES.get(self.signal, f'signal {self.signal}')}"
         return "ended unseen" if self.code is None else f"exit code {self.code}"
 
 
@@ -186,11 +186,11 @@ class Output:
         stream = self._open[fd]
         *whole, rest = (self._partial[stream] + data).split(b"\n")
         for line in whole:
-            self._add(stream, line)
-        while len(rest) > MAX_LINE_BYTES:
-            self._add(stream, rest[:MAX_LINE_BYTES])
-            rest = rest[MAX_LINE_BYTES:]
-        self._partial[stream] = rest
+            for piece in _pieces(line):
+                self._add(stream, piece)
+        *pieces, self._partial[stream] = _pieces(rest)
+        for piece in pieces:
+            self._add(stream, piece)
         self._news.set()
         return True
 
@@ -204,9 +204,21 @@ class Output:
         self._news.set()
 
     def _add(self, stream: Stream, line: bytes) -> None:
-        text = line[:MAX_LINE_BYTES].decode("utf-8", errors="replace").removesuffix("\r")
+        text = line.decode("utf-8", errors="replace").removesuffix("\r")
         self._waiting.append((stream, text))
         self._chars += len(text)
         while self._chars > MAX_WAITING_CHARS:
             self._chars -= len(self._waiting.popleft()[1])
             self._dropped += 1
+
+
+def _pieces(line: bytes) -> list[bytes]:
+    """A line in pieces of at most MAX_LINE_BYTES, cut before a letter's first byte; at least one, perhaps empty."""
+    pieces: list[bytes] = []
+    while len(line) > MAX_LINE_BYTES:
+        end = MAX_LINE_BYTES
+        while end > MAX_LINE_BYTES - 4 and line[end] & 0xC0 == 0x80:  # noqa: PLR2004 - the bit patterns of UTF-8
+            end -= 1
+        pieces.append(line[:end])
+        line = line[end:]
+    return [*pieces, line]

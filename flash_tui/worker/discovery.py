@@ -16,8 +16,8 @@ from flash_tui.worker import failures, layers, protocol
 from flash_tui.worker.reach import Reach
 from flash_tui.worker.sdk import official_build
 
-STACK_AT = 0.9
-"""Share of the time limit after which the stacks are written down, for the case that the limit is met."""
+STACK_BEFORE_S = 0.5
+"""So long before the time limit the stacks are written down, for the case that it is met."""
 
 
 class Discovery:
@@ -108,7 +108,8 @@ def discover(document: dict[str, Any], result_fd: int, stack_fd: int, at_start: 
     os.chdir(folder)
     layers.forget_shadowed(folder, at_start)
     official_build.silence_notices()
-    faulthandler.dump_traceback_later(STACK_AT * document["timeout_s"], file=stack_fd)
+    limit_s = document["timeout_s"]
+    faulthandler.dump_traceback_later(max(limit_s / 2, limit_s - STACK_BEFORE_S), file=stack_fd)
     try:
         answer = Discovery(document, result_fd).run()
     except Exception as error:

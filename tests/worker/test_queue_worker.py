@@ -55,6 +55,17 @@ if __name__ == "__main__":
 """
 
 
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 @asynccontextmanager
 async def running(zygote: Zygote, app_dir: Path, handler: str, env: dict[str, str]) -> AsyncIterator[Child]:
     (app_dir / "handler_x.py").write_text(handler)
@@ -116,10 +127,10 @@ async def test_a_stopped_worker_finishes_and_ends_well(zygote: Zygote, app_dir: 
 async def test_the_heartbeat_process_dies_with_its_worker(zygote: Zygote, app_dir: Path) -> None:
     async with job_server() as server, running(zygote, app_dir, HANDLER, server.env(app_dir)) as child:
         await server.asked.wait()
-        heartbeat = int(Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()[0])
+        heartbeat = children(child.pid)[0]
         os.kill(child.pid, signal.SIGKILL)
         await child.wait()
-        while Path(f"/proc/{heartbeat}").exists() and "State:\tZ" not in Path(f"/proc/{heartbeat}/status").read_text():
+        while is_running(heartbeat):
             await anyio.lowlevel.checkpoint()
 
 
