@@ -22,7 +22,7 @@ def add_parser(commands: Subparsers[Parser]) -> None:
     platform = group(
         commands,
         "platform",
-        "the local platform: start, stop, status, env, run, logs, reset",
+        "the local platform: start, stop, status, env, run, logs, approve, reset",
         details="It starts by itself when a command needs it, and goes on until it is stopped.",
     )
     for name, summary in (
@@ -51,6 +51,21 @@ def add_parser(commands: Subparsers[Parser]) -> None:
     logs = command(platform, "logs", "flash_tui.cli.platform:logs", "show what the platform itself wrote")
     logs.add_argument("-n", "--lines", type=int, default=50, metavar="N", help="the last N lines (default: 50)")
     logs.add_argument("-f", "--follow", action="store_true", help="go on as lines are written")
+    approve = command(
+        platform,
+        "approve",
+        "flash_tui.cli.platform:approve",
+        "let a program that asked for it have the platform's key",
+        details="`flash login` asks for it. Without REQUEST, the requests that wait are listed.",
+        examples=(
+            "flash-tui platform approve",
+            "flash-tui platform approve login_4fj2k9",
+            "… approve login_4fj2k9 --deny",
+        ),
+    )
+    approve.add_argument("request", metavar="REQUEST", nargs="?", help="the id that `flash login` shows in its address")
+    approve.add_argument("--deny", action="store_true", help="say no instead")
+    add_json(approve)
     reset = command(
         platform,
         "reset",
@@ -142,6 +157,27 @@ async def logs(invocation: Invocation) -> int:
     if invocation.arguments.follow:
         async for line in local_platform.follow_log(home, _FOLLOW_S):
             invocation.output.line(line)
+    return 0
+
+
+async def approve(invocation: Invocation) -> int:
+    """List the requests for the key, or answer one."""
+    from flash_tui.client import logins  # noqa: PLC0415 - see stop
+
+    address, output = await _address(invocation), invocation.output
+    wanted: str | None = invocation.arguments.request
+    if wanted is None:
+        waiting = await logins.pending_logins(address)
+        if output.as_json:
+            output.document(waiting)
+        else:
+            output.table(("REQUEST", "UNTIL"), [(one.id, f"{one.expires_at:%H:%M:%S} UTC") for one in waiting])
+        return 0
+    answered = await logins.answer_login(address, wanted, approve=not invocation.arguments.deny)
+    if output.as_json:
+        output.document(answered)
+    else:
+        output.line(f"{answered.id} is {answered.status.lower()}")
     return 0
 
 

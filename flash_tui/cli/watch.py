@@ -26,7 +26,11 @@ async def watch(invocation: Invocation) -> int:
             hint=f"flash-tui watch --target {settings.target} --env {settings.pipeline.first}",
         )
     environment = arguments.environment or settings.pipeline.first
-    emit = (lambda event: output.line(event_line(event))) if output.as_json else Teller(output, environment)
+
+    def print_json(event: WatchEvent) -> None:
+        output.line(event_line(event))
+
+    emit = print_json if output.as_json else Teller(output, environment)
     control = sys.stdin.fileno() if arguments.child else None
     return await run_watch(settings, environment, emit, once=arguments.once, control=control)
 

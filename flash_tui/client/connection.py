@@ -157,7 +157,7 @@ class Connection:
         request = self._http.build_request(
             method, url, params=wanted or None, content=body, headers=dict(headers or {}), timeout=timeouts(answer_s)
         )
-        if with_key and self.target.knows(url):
+        if with_key and self.target.token and self.target.knows(url):
             request.headers["Authorization"] = f"Bearer {self.target.token}"
         return request
 
