@@ -57,7 +57,7 @@ async def find(home: Home) -> PlatformAddress | None:
     except (OSError, ValidationError):
         return None
     try:
-        async with _client(told.url, token) as client:
+        async with open_client(told.url, token) as client:
             answer = await client.get("/flash-tui/v1/platform", timeout=_HEALTH_TIMEOUT_S)
         document = PlatformDocument.model_validate_json(answer.content)
     except (httpx.HTTPError, ValidationError):
@@ -95,7 +95,7 @@ async def stop(home: Home) -> bool:
     """
     address = await find(home)
     if address is not None:
-        async with _client(address.url, address.token) as client:
+        async with open_client(address.url, address.token) as client:
             with suppress(httpx.HTTPError):  # it may be gone already; the lock tells
                 await client.post("/flash-tui/v1/platform/stop", timeout=_HEALTH_TIMEOUT_S)
     elif not is_locked(home.platform_lock):
@@ -174,7 +174,8 @@ def log_tail(home: Home, lines: int) -> list[str]:
         return []
 
 
-def _client(url: str, token: str) -> httpx.AsyncClient:
+def open_client(url: str, token: str) -> httpx.AsyncClient:
+    """A client of the platform at `url`, and of nobody else."""
     # trust_env: a proxy for this machine's own loopback is never what anybody means.
     return httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False)
 
