@@ -338,7 +338,17 @@ async def test_introspection_is_on(bench: Bench) -> None:
     assert {"FlashApp", "EndpointInput", "SaveTemplateInput"} <= names
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{}", '{"query": 1}', '{"query": "{ x }", "variables": []}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"query": 1}',
+        '{"query": "{x}", "variables": {"n": "\\ud800"}}',
+        '{"query": "{ x }", "variables": []}',
+    ],
+)
 async def test_a_body_that_is_no_request_is_refused(bench: Bench, body: str) -> None:
     answer = await bench.http.post("/graphql", content=body)
     if '"variables": []' in body:  # as nothing, which is what empty variables are

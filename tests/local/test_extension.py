@@ -9,18 +9,22 @@ from typing import Any
 
 import anyio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from flash_tui.local.extension.builds import split_upload
 from flash_tui.local.extension.events import stream
 from flash_tui.local.store.builds import mark_gone
 from flash_tui.models.build import Build, BuildUpload
 from flash_tui.models.deployment import ReleaseRequest
 from flash_tui.models.endpoint import Worker
+from flash_tui.models.errors import UsageError
 from flash_tui.models.events import EVENT, AppGone, BuildChanged, EnvironmentChanged, Event
 from flash_tui.models.identifiers import WorkerId
 from flash_tui.models.states import Cause, WorkerState
 from tests.local.layer_doubles import DEPENDENCIES, an_upload
 from tests.local.service_doubles import Bench
-from tests.local.state_builders import a_load_balanced_resource, a_resource
+from tests.local.state_builders import a_digest, a_load_balanced_resource, a_manifest, a_record, a_resource
 from tests.local.test_journal import a_line
 
 pytestmark = pytest.mark.anyio
@@ -105,6 +109,18 @@ async def test_a_layer_that_the_store_lacks_is_named(bench: Bench) -> None:
 async def test_a_body_that_is_no_build_is_refused(bench: Bench, body: bytes, status: int) -> None:
     answer = await bench.http.post(f"{V1}/builds", content=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, "usage")
+
+
+@given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda raw: struct.pack(">I", len(raw)) + raw))
+def test_no_bytes_break_the_reader_of_builds(body: bytes) -> None:
+    with pytest.raises(UsageError):
+        split_upload(body)
+
+
+@given(st.binary(max_size=50))
+def test_what_follows_the_head_of_a_build_is_its_tail(tail: bytes) -> None:
+    upload = BuildUpload(app="shop", digest=a_digest("x"), size_bytes=1, record=a_record(), manifest=a_manifest())
+    assert split_upload(upload_body(upload, tail)) == (upload, tail)
 
 
 async def test_a_manifest_that_is_none_is_refused_before_anything_is_stored(bench: Bench) -> None:

@@ -146,6 +146,14 @@ def test_the_version_of_an_endpoint_counts_changes_of_settings_only(db: sqlite3.
         assert endpoints.release_endpoints(db, dev, manifest)[0].version == version
 
 
+def test_a_manifest_with_absurd_numbers_is_stored_within_bounds(db: sqlite3.Connection) -> None:
+    app = an_app(db)
+    dev = environments.get_environment_named(db, app.id, "dev").id
+    absurd = a_resource(workersMin=-5, workersMax=10**30, idleTimeout=0, scalerValue=10**30, max_concurrency=-1)
+    (released,) = endpoints.release_endpoints(db, dev, parse_manifest(a_manifest(resize=absurd)))
+    assert (released.workers_min, released.workers_max, released.max_concurrency) == (0, 1_000_000, 1)
+
+
 def test_records_outlive_their_app(db: sqlite3.Connection) -> None:
     app = an_app(db)
     build = a_build(db, app.id)

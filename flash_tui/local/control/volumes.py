@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from flash_tui.local.control.objects import volume_object
-from flash_tui.local.extension.documents import body
+from flash_tui.local.documents import body
 from flash_tui.local.services import Services
 from flash_tui.local.store import volumes as rows
 from flash_tui.local.store.values import checked_name

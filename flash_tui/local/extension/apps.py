@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from flash_tui import __version__
-from flash_tui.local.extension.documents import answer, answer_all, body
+from flash_tui.local.documents import answer, answer_all, body
 from flash_tui.local.services import Services
 from flash_tui.local.store import apps as app_rows
 from flash_tui.models.document import Document

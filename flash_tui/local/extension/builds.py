@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from flash_tui.local import limits
 from flash_tui.local.code_files import list_code, read_code
-from flash_tui.local.extension.documents import answer, answer_all, parse
+from flash_tui.local.documents import answer, answer_all, parse
 from flash_tui.local.services import Services
 from flash_tui.local.store import apps as app_rows
 from flash_tui.local.store import builds as build_rows

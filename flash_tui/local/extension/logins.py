@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from flash_tui.local.extension.documents import answer, answer_all
+from flash_tui.local.documents import answer, answer_all
 from flash_tui.local.services import Services
 from flash_tui.local.store import logins as rows
 from flash_tui.local.store.logins import LoginRequest, LoginStatus

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from flash_tui.local.extension.documents import answer, body, number
+from flash_tui.local.documents import answer, body, number
 from flash_tui.local.services import Services
 from flash_tui.models.deployment import ReleaseRequest
 from flash_tui.models.identifiers import DeploymentId

@@ -75,16 +75,23 @@ class EndpointSettings:
     hardware: str = "cpu"
 
 
+def _bounded(value: int, least: int, most: int = 1_000_000) -> int:
+    """A manifest may hold any integer; a column and a person's patience do not."""
+    return min(max(value, least), most)
+
+
 def settings_of(resource: Resource) -> EndpointSettings:
+    """What a manifest says, within bounds."""
+    value = resource.scaler_value
     return EndpointSettings(
         kind=resource.kind,
         cloud_only=not resource.runs_locally,
-        workers_min=max(resource.workers_min, 0),
-        workers_max=max(resource.workers_max, 0),
-        idle_timeout_s=max(resource.idle_timeout_s, 1),
+        workers_min=_bounded(resource.workers_min, 0),
+        workers_max=_bounded(resource.workers_max, 0),
+        idle_timeout_s=_bounded(resource.idle_timeout_s, 1),
         scaler_type=resource.scaler_type,
-        scaler_value=resource.scaler_value,
-        max_concurrency=max(resource.max_concurrency, 1),
+        scaler_value=None if value is None else _bounded(value, 0),
+        max_concurrency=_bounded(resource.max_concurrency, 1),
         routes=resource.routes,
         hardware=resource.gpu_ids or "cpu",
     )
