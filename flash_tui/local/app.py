@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -43,8 +44,13 @@ _STATUS: Final[dict[type[FlashTuiError], int]] = {
 
 def build_app(platform: Platform) -> ASGIApp:
     """Every route of the platform but those of load-balanced endpoints, which never come here."""
+    return with_errors([*_platform_routes(platform), *_parts(platform)])
+
+
+def with_errors(routes: Sequence[BaseRoute]) -> ASGIApp:
+    """The routes, and every error of theirs as an answer."""
     return Starlette(
-        routes=[*_platform_routes(platform), *_parts(platform)],
+        routes=routes,
         middleware=[Middleware(ErrorBoundary)],
         exception_handlers={FlashTuiError: _ours, HTTPException: _theirs},
     )

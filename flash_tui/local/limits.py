@@ -70,8 +70,8 @@ LEFTOVER_TIMEOUT_S: Final = 3.0
 """For processes of a platform that died to be gone."""
 PARTS_STOP_TIMEOUT_S: Final = 20.0
 """For releases to be cancelled and workers to be stopped."""
-ANSWERS_STOP_TIMEOUT_S: Final = 2.0
-"""For answers that are being written when the platform stops."""
+ANSWERS_STOP_TIMEOUT_S: Final = 0.5
+"""For answers that are being written when the platform stops; event streams never end by themselves."""
 MAX_LOG_BYTES: Final = 5 * MIB
 """A larger log is put aside when the platform starts."""
 OPEN_FILES: Final = 8192
