@@ -7,6 +7,7 @@ import operator
 import re
 import tomllib
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, cast
 
 from flash_tui.models.errors import BuildFailed
@@ -61,11 +62,11 @@ def choose_generation(resolved: str | None, dependencies: Iterable[str]) -> str:
 
 
 def _outside(asked: str, where: str) -> BuildFailed:
-    oldest, newest = (pins.pinned_version(generation) for generation in (pins.GENERATIONS[0], pins.NEWEST))
+    ours = [pins.pinned_version(generation) for generation in pins.GENERATIONS]
     return BuildFailed(
-        f"the project asks for {pins.SDK} {asked.removeprefix(pins.SDK)}, and this flash-tui runs {oldest} to {newest}",
+        f"the project asks for {pins.SDK} {asked.removeprefix(pins.SDK)}, and this flash-tui runs {', '.join(ours)}",
         where=where,
-        hint=f"ask for {pins.SDK}>={pins.GENERATIONS[0]},<={newest}, or install a newer flash-tui",
+        hint=f"ask for {pins.SDK}>={pins.GENERATIONS[0]},<={ours[-1]}, or install a newer flash-tui",
         file=where,
     )
 
@@ -110,12 +111,13 @@ def asked_python(modules: Iterable[bytes]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _named_versions(source: bytes) -> set[str]:
+@lru_cache(maxsize=256)
+def _named_versions(source: bytes) -> frozenset[str]:
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
-    return {
+        return frozenset()
+    return frozenset(
         keyword.value.value
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
@@ -123,4 +125,4 @@ def _named_versions(source: bytes) -> set[str]:
         if keyword.arg == "python_version"
         and isinstance(keyword.value, ast.Constant)
         and isinstance(keyword.value.value, str)
-    }
+    )

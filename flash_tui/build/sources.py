@@ -9,7 +9,7 @@ from pathlib import Path
 from flash_tui.build.snapshot import Snapshot, read_stable
 
 _KEPT_BYTES = 64 << 20
-_KEPT_FILE_BYTES = 4 << 20
+_KEPT_FILE_BYTES = 32 << 20
 
 
 class SourceMovedError(LookupError):
