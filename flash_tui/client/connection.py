@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -153,6 +154,8 @@ class Connection:
         *,
         with_key: bool,
     ) -> httpx.Request:
+        if not _is_web_address(url):
+            raise httpx.UnsupportedProtocol("not an http or https address")
         wanted = {name: value for name, value in (parameters or {}).items() if value is not None}
         request = self._http.build_request(
             method, url, params=wanted or None, content=body, headers=dict(headers or {}), timeout=timeouts(answer_s)
@@ -168,6 +171,15 @@ class Connection:
             if len(content) > max_bytes:
                 raise unreadable(self.target, url, f"more than {max_bytes} bytes")
         return bytes(content)
+
+
+def _is_web_address(url: str) -> bool:
+    """Addresses come from answers, too."""
+    try:
+        place = urlsplit(url)
+    except ValueError:
+        return False
+    return place.scheme in {"http", "https"} and bool(place.hostname)
 
 
 def timeouts(answer_s: float) -> httpx.Timeout:
