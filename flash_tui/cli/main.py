@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -22,7 +23,14 @@ USAGE, INTERRUPTED, FAILED = 2, 130, 1
 
 def main() -> NoReturn:
     """The program's entry. Never returns: the exit code is part of the contract."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # Ended from outside is interrupted: children are reaped and files put in order as for Ctrl-C.
+        signal.signal(number, _interrupt)
     sys.exit(run(sys.argv[1:]))
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    signal.raise_signal(signal.SIGINT)
 
 
 def run(argv: Sequence[str]) -> int:
@@ -35,6 +43,7 @@ def run(argv: Sequence[str]) -> int:
     except SystemExit as end:  # argparse has printed the help or the version
         return int(end.code or 0)
     output.as_json = bool(getattr(arguments, "json", False))
+    output.streams = bool(getattr(arguments, "streams", False))
     try:
         return _dispatch(arguments, output)
     except KeyboardInterrupt:
@@ -110,7 +119,7 @@ def _failed(error: BaseException, output: Output) -> int:
     if ours and len(ours) == len(causes):
         output.error(ours[0].document())
         return ours[0].exit_code
-    return _bug(error, output)
+    return _bug(causes[0], output)
 
 
 def _bug(error: BaseException, output: Output) -> int:

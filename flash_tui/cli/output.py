@@ -48,6 +48,8 @@ class Output:
 
     def __init__(self, *, as_json: bool = False, stdout: TextIO | None = None, stderr: TextIO | None = None) -> None:
         self.as_json = as_json
+        self.streams = False
+        """The command prints one object a line; so does its error."""
         self._stdout: TextIO = stdout or sys.stdout
         self._stderr: TextIO = stderr or sys.stderr
         self._transient = ""
@@ -59,7 +61,8 @@ class Output:
 
     def document(self, value: object) -> None:
         """The command's one document."""
-        self._write(self._stdout, json.dumps(plain(value), indent=2, ensure_ascii=False, default=str))
+        indent = None if self.streams else 2
+        self._write(self._stdout, json.dumps(plain(value), indent=indent, ensure_ascii=False, default=str))
 
     def object_line(self, value: object) -> None:
         """One object of a stream, on its own line."""

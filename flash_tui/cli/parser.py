@@ -167,6 +167,7 @@ def _add_project_verbs(commands: Subparsers[Parser]) -> None:
     watch.add_argument("--once", action="store_true", help="bring the environment to the folder's content, then end")
     watch.add_argument("--child", action="store_true", help="take commands from stdin, and end when it closes")
     add_json(watch, "print one event a line, as JSON,")
+    watch.set_defaults(streams=True)
 
 
 def _add_release_verbs(commands: Subparsers[Parser]) -> None:
@@ -365,6 +366,7 @@ def _add_use(commands: Subparsers[Parser]) -> None:
     add_environment(logs)
     add_app(logs)
     add_json(logs, "print one object a line, as JSON,")
+    logs.set_defaults(streams=True)
 
     status = command(
         commands,

@@ -25,7 +25,7 @@ from flash_tui.watch.settling import Batch
 
 UNPACKED_INPUTS = (".env", ".gitignore")
 """In no artifact; the one is read when endpoints are discovered, the other says what is packed."""
-NEVER_INCLUDED = frozenset({".git", ".flash", ".venv", "venv", "node_modules", "__pycache__"})
+NEVER_WATCHED = frozenset({".git", ".flash", ".venv", "venv", "node_modules", "__pycache__"})
 MAX_AGE_S = 5.0
 """A file that was changed longer ago than this was not saved just now: it was moved here, or its time was set."""
 
@@ -56,15 +56,32 @@ class Folder:
         self.project: Project = open_project(settings)
         self._ignore = _spec(settings.watch.ignore)
         self._include = _spec(settings.watch.include) if settings.watch.include else None
+        self._takes_back = self._may_take_back()
         self._snapshot: Snapshot | None = None
         self._files: Files = {}
 
     # --- rules, for the watcher ---------------------------------------------------------------------------------------
 
     def ignores_folder(self, path: str) -> bool:
-        if self._include is not None:
-            return path.rpartition("/")[2] in NEVER_INCLUDED
-        return self.project.rules.ignores_folder(path) or self._ignore.match_file(f"{path}/")
+        """Whether nothing that matters is expected in a folder; what is found there all the same waits for a tick."""
+        if path.rpartition("/")[2] in NEVER_WATCHED:
+            return True
+        if self._include is not None or self._takes_back:
+            return False
+        return self.project.rules.ignores(f"{path}/") or self._ignore.match_file(f"{path}/")
+
+    def rules(self) -> Folder:
+        """For the watcher, when it lists the folders anew: `.gitignore` may have changed."""
+        self._takes_back = self._may_take_back()
+        return self
+
+    def _may_take_back(self) -> bool:
+        """Whether a `!` line may take files of an ignored folder back into the project."""
+        try:
+            lines = (self.project.root / ".gitignore").read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            return False
+        return any(line.strip().startswith("!") for line in lines)
 
     def ignores_file(self, path: str) -> bool:
         if path in UNPACKED_INPUTS:
@@ -111,7 +128,7 @@ class Folder:
         found: list[str] = []
         root = str(self.project.root)
         for folder, folders, names in os.walk(root):
-            folders[:] = [name for name in folders if name not in NEVER_INCLUDED]
+            folders[:] = [name for name in folders if name not in NEVER_WATCHED]
             prefix = folder.removeprefix(root).lstrip(os.sep).replace(os.sep, "/")
             paths = (f"{prefix}/{name}" if prefix else name for name in names)
             found += [path for path in paths if self._include.match_file(path)]

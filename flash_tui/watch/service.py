@@ -100,7 +100,7 @@ class _Service:
         settings = self._settings
         async with Workshop(settings, self._environment, self._folder) as work:
             session = await self._session(work, self._emit)
-            changes = Changes(self._folder.project.root, lambda: self._folder, settle_ms=settings.watch.settle_ms)
+            changes = Changes(self._folder.project.root, self._folder.rules, settle_ms=settings.watch.settle_ms)
             async with changes.stream, anyio.create_task_group() as group:
                 handle = _Commands(session).handle
                 await group.start(serve_commands, socket_path(settings, self._environment), handle)

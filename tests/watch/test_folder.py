@@ -74,6 +74,16 @@ def test_ignored_files_that_are_included_are_watched(root: Path) -> None:
     assert not folder.ignores_file("docs/prompt.md")
 
 
+def test_a_folder_from_which_files_are_taken_back_is_watched(root: Path) -> None:
+    (root / ".gitignore").write_text("data/\n!data/keep.py\n")
+    folder = a_folder(root)
+    assert not folder.ignores_folder("data")
+    assert folder.ignores_folder(".venv")
+    (root / "data").mkdir()
+    (root / "data" / "keep.py").write_text("")
+    assert folder.look().changed == ("data/keep.py",)
+
+
 def test_the_projects_own_ignores_hold(root: Path) -> None:
     folder = a_folder(root, 'ignore = ["*.sql"]')
     (root / "schema.sql").write_text("")
