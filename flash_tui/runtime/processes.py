@@ -23,6 +23,7 @@ Line = tuple[Stream, str]
 MAX_LINE_BYTES = 64 * 1024
 MAX_WAITING_CHARS = 8 * 1024 * 1024
 """Of output that nobody has read yet; beyond it the oldest lines are dropped, and a line says how many."""
+LEFT_BEHIND_S = 1.0
 _READ_BYTES = 64 * 1024
 _SIGNAL_NAMES = {one.value: one.name for one in signal.Signals}
 
@@ -101,6 +102,7 @@ class RunningChild:
         self._output = output
         self._ending = ending
         self._send_signal = send_signal
+        ending.when_set(lambda _: output.close_soon())
 
     def lines(self) -> AsyncIterator[Line]:
         return self._output.lines()
@@ -141,6 +143,11 @@ class Output:
         self._open[reading] = stream
         asyncio.get_running_loop().add_reader(reading, self._read, reading)
         return writing
+
+    def close_soon(self) -> None:
+        """Stop reading a moment after the process has ended, though somebody it left behind may hold a pipe open."""
+        if self._open:
+            asyncio.get_running_loop().call_later(LEFT_BEHIND_S, self.close)
 
     def close(self) -> None:
         """Stop reading; `lines` ends after what has arrived."""

@@ -119,9 +119,9 @@ def _spoiler(warming: _Warming, leave_out: Sequence[str], pair: LayerPair, chatt
     if module in HELPFUL and module not in leave_out:
         return module
     raise BuildFailed(
-        f"the interpreter ends while it imports {module}",
+        f"the interpreter cannot be used after it has imported {module}: {warming.answer.get('why', 'it ends')}",
         where=str(pair.interpreter),
-        hint="pin another version of it in requirements.txt, or leave the pin to the SDK",
+        hint="pin another version of what it needs in requirements.txt, or leave the choice to the SDK",
         traceback=chatter.text() or None,
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from flash_tui.worker import failures, layers, protocol
+from flash_tui.worker import failures, protocol
 from flash_tui.worker.reach import Reach
 from flash_tui.worker.sdk import official_build
 
@@ -102,11 +102,9 @@ class Discovery:
         protocol.write(self.result_fd, message)
 
 
-def discover(document: dict[str, Any], result_fd: int, stack_fd: int, at_start: frozenset[str]) -> None:
+def discover(document: dict[str, Any], result_fd: int, stack_fd: int) -> None:
     """Discover in this process, which ends here: it has run every module of the project."""
-    folder = document["folder"]
-    os.chdir(folder)
-    layers.forget_shadowed(folder, at_start)
+    os.chdir(document["folder"])
     official_build.silence_notices()
     limit_s = document["timeout_s"]
     faulthandler.dump_traceback_later(max(limit_s / 2, limit_s - STACK_BEFORE_S), file=stack_fd)

@@ -43,12 +43,12 @@ def enter_environment(job: Job) -> None:
         load_dotenv(job.document["env_file"])
 
 
-def run(job: Job, at_start: frozenset[str]) -> None:
+def run(job: Job) -> None:
     """Do it. The process has its place and environment, and the SDK is imported."""
     _clear_main(job.document.get("handler", "discovery"))
     extra = job.fds[2:]
     if job.is_worker:
-        _enter_app(job.document["app_dir"], at_start)
+        _enter_app(job.document["app_dir"])
     if job.kind == "queue":
         from flash_tui.worker import queue_worker  # noqa: PLC0415 - it imports the SDK
 
@@ -64,7 +64,7 @@ def run(job: Job, at_start: frozenset[str]) -> None:
     else:
         from flash_tui.worker import discovery  # noqa: PLC0415 - the same
 
-        discovery.discover(job.document, extra[0], extra[1], at_start)
+        discovery.discover(job.document, extra[0], extra[1])
 
 
 def _clear_main(handler: str) -> None:
@@ -76,10 +76,9 @@ def _clear_main(handler: str) -> None:
     sys.orig_argv = [sys.executable, handler]
 
 
-def _enter_app(folder: str, at_start: frozenset[str]) -> None:
+def _enter_app(folder: str) -> None:
     """Stand in the build's folder with its files on top of the path."""
     confinement.bind_descendants()
-    layers.forget_shadowed(folder, at_start)
     layers.put_on_top(folder)
     layers.overlay_build_module(folder)
     os.chdir(folder)

@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Iterable
+from types import ModuleType
 
 BUILD_MODULE = "runpod_flash/runtime/_flash_resource_config.py"
 """The official build writes it into its copy of the SDK; here that is a layer, and the build's file goes over it."""
@@ -19,20 +20,23 @@ def install(base: str, dependencies: str | None) -> None:
 
 
 def put_on_top(folder: str) -> None:
+    """Make `folder` the first place to look for modules; it may be a layer already."""
+    if folder in sys.path:
+        sys.path.remove(folder)
     sys.path.insert(0, folder)
     importlib.invalidate_caches()
     sys.path_importer_cache.pop(folder, None)
 
 
-def forget_shadowed(folder: str, at_start: frozenset[str]) -> list[str]:
-    """Make room for user modules that bear the name of something already imported; returns those names.
-
-    A fresh interpreter with `folder` first on its path would have found the user's.
+def shadowed(folder: str, at_start: frozenset[str]) -> list[str]:
+    """Names in `folder` of modules that were imported from elsewhere: a fresh interpreter would have found the user's,
+    for the SDK too. What an interpreter has imported before it runs anything (`at_start`) nobody can replace.
     """
-    names = [name for name in _top_level_names(folder) if name in sys.modules and name not in at_start]
-    for name in names:
-        forget(name)
-    return names
+    return sorted(
+        name
+        for name in _top_level_names(folder)
+        if name in sys.modules and name not in at_start and not _is_from(sys.modules[name], folder)
+    )
 
 
 def forget(package: str) -> None:
@@ -50,6 +54,10 @@ def overlay_build_module(folder: str) -> None:
     package = importlib.import_module("runpod_flash.runtime")
     if runtime not in package.__path__:
         package.__path__.insert(0, runtime)
+
+
+def _is_from(module: ModuleType, folder: str) -> bool:
+    return str(getattr(module, "__file__", None) or "").startswith(folder + os.sep)
 
 
 def _top_level_names(folder: str) -> Iterable[str]:

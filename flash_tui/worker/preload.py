@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from flash_tui.worker import confinement
 
@@ -42,16 +42,16 @@ class Spoiled(Exception):
         self.why = why
 
 
-def warm(leave_out: Iterable[str], announce: Callable[[str], None]) -> list[str]:
-    """Import all but `leave_out` and return it as a list. `announce` hears of each module before its import.
+def warm(leave_out: Sequence[str], announce: Callable[[str], None], *, is_to_fork: bool) -> None:
+    """Import all but `leave_out`. `announce` hears of each module before its import.
 
     Raises:
         ImportError (or whatever the module raises): an essential module cannot be imported.
-        Spoiled: a module started a thread or left a descriptor open.
+        Spoiled: a helpful module cannot, or the process is to fork and a module started a thread or left a descriptor
+            open.
     """
-    skipped = list(leave_out)
     for name in (*ESSENTIAL, *HELPFUL):
-        if name in skipped:
+        if name in leave_out:
             continue
         announce(name)
         before = _traces()
@@ -60,13 +60,13 @@ def warm(leave_out: Iterable[str], announce: Callable[[str], None]) -> list[str]
         except Exception as error:
             if name in ESSENTIAL:
                 raise
-            raise Spoiled(name, f"{type(error).__name__}: {error}") from error
+            if is_to_fork:
+                raise Spoiled(name, f"{type(error).__name__}: {error}") from error
         after = _traces()
-        if after != before:
+        if is_to_fork and after != before:
             raise Spoiled(name, f"threads and descriptors were {before}, are {after}")
     gc.collect()
     gc.freeze()
-    return skipped
 
 
 def _traces() -> tuple[int, int]:

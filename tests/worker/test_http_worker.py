@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ import httpx
 import pytest
 
 from flash_tui.runtime.processes import Child
-from flash_tui.runtime.zygote import WorkerSpec, Zygote
+from flash_tui.runtime.zygote import LayerPair, WorkerSpec, Zygote
 
 pytestmark = pytest.mark.anyio
 
@@ -120,14 +121,25 @@ async def test_an_error_at_import_is_told_from_the_users_first_frame(zygote: Zyg
     assert "flash_tui" not in text
 
 
-async def test_user_modules_may_bear_the_names_of_ours_and_of_the_sdks(zygote: Zygote, app_dir: Path) -> None:
-    for name in ("worker", "protocol", "models", "requests", "queue_worker"):
+async def test_user_modules_may_bear_the_names_of_ours(zygote: Zygote, app_dir: Path) -> None:
+    for name in ("worker", "protocol", "models"):
         (app_dir / f"{name}.py").write_text(f"NAME = 'user {name}'\n")
-    handler = "import worker, protocol, models, requests, queue_worker\nfrom fastapi import FastAPI\napp = FastAPI()\n"
-    handler += "@app.get('/names')\ndef names(): return [m.NAME for m in (worker, protocol, models, requests)]\n"
+    handler = "import worker, protocol, models\nfrom fastapi import FastAPI\napp = FastAPI()\n"
+    handler += "@app.get('/names')\ndef names(): return [m.NAME for m in (worker, protocol, models)]\n"
     async with running(zygote, app_dir, handler) as worker:
-        names = (await worker.client.get("/names")).json()
-    assert names == ["user worker", "user protocol", "user models", "user requests"]
+        assert (await worker.client.get("/names")).json() == ["user worker", "user protocol", "user models"]
+
+
+async def test_a_user_module_stands_in_for_one_of_the_sdks_as_in_a_fresh_interpreter(
+    zygote: Zygote, app_dir: Path
+) -> None:
+    (app_dir / "itsdangerous.py").write_text("NAME = 'user'\n")
+    (app_dir / "tomlkit.py").write_text("raise ImportError('not what the SDK needs')\n")
+    async with running(zygote, app_dir, "import itsdangerous\n") as worker:
+        assert (await worker.child.wait()).code == 1
+        lines = [text async for _, text in worker.child.lines()]
+    assert lines[0] == "flash-tui: a fresh interpreter starts: the project has its own tomlkit, also for the SDK"
+    assert lines[-1] == "ImportError: not what the SDK needs"
 
 
 @pytest.mark.parametrize("module", ["textual", "hypothesis", "pytest", "flash_tui.tui.app"])
@@ -148,11 +160,25 @@ async def test_the_builds_own_resource_configuration_lies_over_the_sdks(zygote: 
 
 
 async def test_a_build_with_its_own_tree_of_the_sdk_runs_that(zygote: Zygote, app_dir: Path) -> None:
-    (app_dir / "runpod_flash").mkdir()
-    (app_dir / "runpod_flash" / "__init__.py").write_text("__version__ = 'bundled'\n")
-    handler = "import runpod_flash\nprint(runpod_flash.__version__)\nraise SystemExit(0)\n"
+    shutil.copytree(zygote.pair.base / "runpod_flash", app_dir / "runpod_flash")
+    handler = "import runpod_flash.endpoint as it\nprint(it.__file__)\nraise SystemExit(0)\n"
     async with running(zygote, app_dir, handler) as worker:
-        assert ("stdout", "bundled") in [line async for line in worker.child.lines()]
+        assert ("stdout", f"{app_dir}/runpod_flash/endpoint.py") in [line async for line in worker.child.lines()]
+
+
+async def test_a_whole_official_artifact_can_be_the_dependency_layer(
+    zygote: Zygote, app_dir: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(zygote.pair.base / "runpod_flash", app_dir / "runpod_flash")
+    pair = LayerPair(zygote.pair.interpreter, zygote.pair.base, app_dir)
+    handler = "import runpod_flash.endpoint as it, sys\nprint(it.__file__, sys.path[:1])\nraise SystemExit(0)\n"
+    own = await Zygote.start(pair, tmp_path / "scratch")
+    try:
+        async with running(own, app_dir, handler) as worker:
+            lines = [text async for _, text in worker.child.lines()]
+    finally:
+        await own.aclose()
+    assert lines == [f"{app_dir}/runpod_flash/endpoint.py ['{app_dir}']"]
 
 
 async def test_no_byte_code_is_left_in_the_build(zygote: Zygote, app_dir: Path) -> None:
