@@ -102,15 +102,15 @@ class FlashTui:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGTERM)
+        with process:  # closes the pipes and reaps
             try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                yield process
+            finally:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
 
     def platform_pid(self) -> int:
         return int(self.json("platform", "status")["pid"])
