@@ -17,8 +17,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
-import stat
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
@@ -29,11 +27,12 @@ import anyio
 import anyio.to_thread
 
 from flash_tui.local import limits
+from flash_tui.local.folders import changed_at, disk_errors, protect, remove
 from flash_tui.local.layer_pairs import LayerPairs
 from flash_tui.local.store import builds
 from flash_tui.local.store.database import Store
 from flash_tui.models.build import Build, BuildUpload, LayerRecord
-from flash_tui.models.errors import BuildFailed, NotFound, UsageError
+from flash_tui.models.errors import NotFound, UsageError
 from flash_tui.models.identifiers import BuildId, Digest, LayerKey
 from flash_tui.runtime.archive import (
     PackedLayer,
@@ -82,7 +81,7 @@ class Artifacts:
 
     def _open(self) -> None:
         for name in ("assembled", "incoming"):
-            _remove(self._root / name)
+            remove(self._root / name)
         for name in ("whole", "parts", "holds", "code", "assembled", "incoming"):
             (self._root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         for half in (*self._root.glob("parts/.*"), *self._root.glob("holds/.*")):
@@ -96,7 +95,10 @@ class Artifacts:
         Raises:
             UsageError: it is longer than announced or than allowed, or no gzip file.
         """
-        limit = min(announced_bytes, limits.MAX_ARTIFACT_BYTES)
+        with disk_errors("the artifact cannot be stored"):
+            return await self._receive(chunks, min(announced_bytes, limits.MAX_ARTIFACT_BYTES))
+
+    async def _receive(self, chunks: AsyncIterator[bytes], limit: int) -> Received:
         aside = self._aside()
         state, size = sha256(), 0
         try:
@@ -148,7 +150,9 @@ class Artifacts:
             NotFound: `where` names the layer that is not in the layer store; upload the whole file.
             UsageError: the parts do not come to the digest they were announced with.
         """
-        if not await self._keep_parts(upload.digest, upload.record, tail):
+        with disk_errors("the build cannot be stored"):
+            is_kept = await self._keep_parts(upload.digest, upload.record, tail)
+        if not is_kept:
             raise UsageError(
                 "the parts do not come to the announced digest",
                 where=upload.digest,
@@ -217,23 +221,22 @@ class Artifacts:
         """The code part behind `record`'s layer, or the whole tree; nothing to do if it is there."""
         if self._code(digest).is_dir():
             return
-        aside = self._aside()
+        with disk_errors("the build cannot be unpacked"):
+            self._unpack_aside(digest, record, self._aside())
+
+    def _unpack_aside(self, digest: Digest, record: LayerRecord | None, aside: Path) -> None:
         aside.mkdir(mode=0o700)
         try:
             if record is not None:
                 extract_tail(self._tail(digest), aside, layer_crc=record.layer_crc, layer_size=record.layer_size)
             else:
                 extract_all(self._whole(digest), aside)
-            _protect(aside)
+            protect(aside)
             aside.replace(self._code(digest))
         except FileNotFoundError as error:
             raise _gone(digest) from error
-        except OSError as error:
-            raise BuildFailed(
-                f"the build cannot be unpacked ({error.strerror})", where=str(error.filename), hint="free the disk"
-            ) from error
         finally:
-            _remove(aside)
+            remove(aside)
 
     async def whole_file(self, build_id: BuildId) -> Path:
         """The build's .tar.gz, put together if it is kept in parts. Raises NotFound as `prepare`."""
@@ -251,7 +254,8 @@ class Artifacts:
             return self._assembled(digest)
 
     def _assemble(self, digest: Digest, record: LayerRecord, packed: PackedLayer) -> None:
-        assemble(record, packed, self._tail(digest).read_bytes(), self._assembled(digest))
+        with disk_errors("the artifact cannot be put together"):
+            assemble(record, packed, self._tail(digest).read_bytes(), self._assembled(digest))
 
     async def holds(self, digest: Digest) -> bool:
         """Whether the artifact is here, whole or in parts."""
@@ -264,12 +268,8 @@ class Artifacts:
         return await anyio.to_thread.run_sync(self._digests, older_than)
 
     def _digests(self, older_than: float) -> frozenset[Digest]:
-        places = [
-            *(self._root / "parts").iterdir(),
-            *(self._root / "whole").iterdir(),
-            *(self._root / "code").iterdir(),
-        ]
-        return frozenset(Digest(place.name.split(".")[0]) for place in places if place.lstat().st_mtime < older_than)
+        places = [place for name in ("parts", "whole", "code") for place in (self._root / name).iterdir()]
+        return frozenset(Digest(place.name.split(".")[0]) for place in places if changed_at(place) < older_than)
 
     async def remove(self, digest: Digest) -> None:
         """Let go of an artifact and of its layers."""
@@ -280,7 +280,7 @@ class Artifacts:
     def _remove(self, digest: Digest) -> None:
         for place in (self._tail(digest), self._whole(digest), self._assembled(digest)):
             place.unlink(missing_ok=True)
-        _remove(self._code(digest))
+        remove(self._code(digest))
         self._record(digest).unlink(missing_ok=True)
         self._layers.release(self._held(digest), digest)
         self._holds(digest).unlink(missing_ok=True)
@@ -358,23 +358,3 @@ def _gone(name: str) -> NotFound:
         where=name,
         hint="deploy the source again; the last five builds of an environment are kept",
     )
-
-
-def _protect(folder: Path) -> None:
-    """Files become read-only: a worker that writes into its own code would change it for all others."""
-    for place, _, names in os.walk(folder):
-        for name in names:
-            path = Path(place) / name
-            path.chmod(path.stat().st_mode & ~0o222)
-
-
-def _remove(folder: Path) -> None:
-    """A folder of ours; workers may have changed the modes of what is in it."""
-    if not folder.is_dir():
-        return
-    for place, names, _ in os.walk(folder):
-        for name in (".", *names):
-            path = Path(place) / name
-            if not path.is_symlink():
-                path.chmod(path.stat().st_mode | stat.S_IRWXU)
-    shutil.rmtree(folder, ignore_errors=True)

@@ -23,7 +23,7 @@ from flash_tui.local.store.environments import StoredEnvironment
 from flash_tui.local.view import Publisher
 from flash_tui.local.workers import Bell
 from flash_tui.models.deployment import ReleaseRequest
-from flash_tui.models.errors import FlashTuiError, NotFound
+from flash_tui.models.errors import ErrorDocument, FlashTuiError, NotFound
 from flash_tui.models.identifiers import BuildId, EnvironmentId
 from flash_tui.models.states import Cause, EnvironmentState
 
@@ -113,29 +113,22 @@ class OfficialDeploys:
             deployment = await self._releases.begin(request)
         except FlashTuiError as error:
             _log.warning("a deploy to %s could not begin: %s", environment_id, error.what)
-            await self._fail(environment_id, error)
+            await self._end(environment_id, EnvironmentState.FAILED, error.document())
         else:
             if deployment.outcome is not None:  # it serves already: nothing to release
-                await self._settle(environment_id)
+                await self._end(environment_id, EnvironmentState.DEPLOYED)
 
-    async def _fail(self, environment_id: EnvironmentId, error: FlashTuiError) -> None:
+    async def _end(
+        self, environment_id: EnvironmentId, state: EnvironmentState, error: ErrorDocument | None = None
+    ) -> None:
+        """Without a release."""
+
         def work(connection: sqlite3.Connection) -> None:
             environments.want_build(connection, environment_id, None)
-            environments.set_state(connection, environment_id, EnvironmentState.FAILED, error=error.document())
+            environments.set_state(connection, environment_id, state, error=error)
 
         try:
             await self._store.transact(work)
-        except NotFound:
-            return  # deleted meanwhile
-        self._publisher.environment_changed(environment_id)
-
-    async def _settle(self, environment_id: EnvironmentId) -> None:
-        def work(connection: sqlite3.Connection) -> None:
-            environments.want_build(connection, environment_id, None)
-            environments.set_state(connection, environment_id, EnvironmentState.DEPLOYED)
-
-        try:
-            await self._store.transact(work)
-        except NotFound:
-            return  # deleted meanwhile
+        except FlashTuiError as problem:  # deleted meanwhile, or the disk is full
+            _log.warning("the end of a deploy to %s cannot be noted: %s", environment_id, problem.what)
         self._publisher.environment_changed(environment_id)

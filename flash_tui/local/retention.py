@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flash_tui.local.artifacts import Artifacts
+from flash_tui.local.folders import disk_errors
 from flash_tui.local.store import builds, uploads
 from flash_tui.local.store.database import Store
 from flash_tui.local.store.values import as_text
@@ -39,11 +40,12 @@ def _plan(connection: sqlite3.Connection, grace_s: float) -> _Plan:
 
 
 async def collect(store: Store, artifacts: Artifacts, *, grace_s: float = GRACE_S) -> tuple[Build, ...]:
-    """Collect once; returns the builds that are gone from now on."""
+    """Collect once; returns the builds that are gone from now on. Raises FlashTuiError if the disk does not let it."""
     older_than = time.time() - grace_s
-    present = await artifacts.digests(older_than=older_than)
-    plan = await store.transact(lambda connection: _plan(connection, grace_s))
-    for digest in present - plan.kept:
-        await artifacts.remove(digest)
-    await artifacts.remove_assembled(unused_since=older_than)
+    with disk_errors("artifacts cannot be collected"):
+        present = await artifacts.digests(older_than=older_than)
+        plan = await store.transact(lambda connection: _plan(connection, grace_s))
+        for digest in present - plan.kept:
+            await artifacts.remove(digest)
+        await artifacts.remove_assembled(unused_since=older_than)
     return plan.newly_gone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from flash_tui.models.app import App, Environment, Volume
 from flash_tui.models.build import Build
 from flash_tui.models.deployment import Deployment
 from flash_tui.models.endpoint import Endpoint, Worker
+from flash_tui.models.errors import FlashTuiError
 from flash_tui.models.events import (
     AppChanged,
     AppGone,
@@ -31,6 +33,8 @@ from flash_tui.models.events import (
 )
 from flash_tui.models.identifiers import AppId, BuildId, EnvironmentId
 from flash_tui.models.states import EndpointKind, EndpointState, Outcome, WorkerState
+
+_log = logging.getLogger(__name__)
 
 COALESCE_S = 0.03
 """An environment is published at most once in so long."""
@@ -235,7 +239,10 @@ class Publisher:
         while True:
             while not (self._changed or self._changed_builds):
                 await self._bell.wait()
-            await self.flush()
+            try:
+                await self.flush()
+            except FlashTuiError as error:  # a full disk ends no platform; the next change is told with this one
+                _log.warning("changes cannot be told: %s %s", error.what, error.where)
             await anyio.sleep(COALESCE_S)
 
     async def flush(self) -> None:

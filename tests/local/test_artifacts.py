@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from flash_tui.local.store.apps import delete_app
 from flash_tui.local.store.builds import NewBuild, get_build, register_build
 from flash_tui.local.store.database import Store
 from flash_tui.models.build import Build, BuildUpload, RuntimePlatform
-from flash_tui.models.errors import BuildFailed, NotFound, UsageError
+from flash_tui.models.errors import BuildFailed, FlashTuiError, NotFound, UsageError
 from flash_tui.models.identifiers import Digest
 from flash_tui.runtime.interpreters import own_interpreter
 from tests.local.layer_doubles import BASE, DEPENDENCIES, SmallLayers, a_whole_file, an_upload
@@ -175,6 +176,13 @@ async def test_an_upload_is_refused_when_too_long_or_no_gzip(
     with pytest.raises(UsageError):
         await artifacts.receive(chunks(b"not gzip" * 100), announced)
     assert [path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()] == []
+
+
+async def test_a_disk_that_cannot_be_written_is_named_with_what_to_do(artifacts: Artifacts, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "artifacts" / "incoming")
+    with pytest.raises(FlashTuiError, match="cannot be stored") as caught:
+        await artifacts.receive(chunks(b"\x1f\x8b"), 10)
+    assert "free the disk" in caught.value.hint
 
 
 async def test_what_is_damaged_on_the_disk_is_not_run(

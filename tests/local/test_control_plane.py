@@ -10,6 +10,9 @@ import pytest
 from flash_tui.local.control.graphql_route import is_open
 from flash_tui.local.control.schema import control_schema
 from flash_tui.local.store.environments import find_environment
+from flash_tui.models.deployment import Deployment, ReleaseRequest
+from flash_tui.models.errors import NotFound
+from flash_tui.models.events import EnvironmentChanged
 from flash_tui.models.identifiers import EnvironmentId
 from flash_tui.models.states import Cause
 from tests.local.layer_doubles import a_whole_file, an_upload
@@ -165,6 +168,27 @@ async def test_a_desired_build_is_released_by_the_next_start(bench: Bench) -> No
             await bench.releases.has_begun.wait()
         group.cancel_scope.cancel()
     assert bench.releases.begun[0].build_id == build_id
+
+
+async def test_a_deploy_that_cannot_begin_says_so_in_the_environment(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(request: ReleaseRequest) -> Deployment:
+        del request
+        bench.releases.has_begun.set()
+        raise NotFound("its artifact was collected")
+
+    monkeypatch.setattr(bench.releases, "begin", refuse)
+    app_id, (dev,) = await an_app(bench, "dev")
+    build_id = await an_uploaded_build(bench, app_id)
+    cursor = bench.services.journal.cursor
+    await do(bench, DEPLOY, i={"flashEnvironmentId": dev, "flashBuildId": build_id})
+    with anyio.fail_after(5):
+        async for _, event in bench.services.journal.subscribe(cursor):
+            if isinstance(event, EnvironmentChanged) and event.environment.state == "failed":
+                break
+    assert event.environment.error is not None
+    assert event.environment.error.what == "its artifact was collected"
 
 
 async def test_a_build_of_another_app_is_not_deployed(bench: Bench) -> None:
