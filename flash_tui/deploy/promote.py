@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import anyio
 
@@ -13,7 +15,8 @@ from flash_tui.deploy.plan import find_build, is_same_artifact, promotion_stages
 from flash_tui.deploy.results import released
 from flash_tui.models.app import Environment, Pipeline
 from flash_tui.models.build import Build, BuildReference
-from flash_tui.models.errors import Conflict, FlashTuiError, NotFound
+from flash_tui.models.errors import Conflict, NotFound
+from flash_tui.models.identifiers import BuildId
 from flash_tui.models.release import Change, PromotionPlan, ReleaseResult
 from flash_tui.models.states import Cause
 
@@ -105,24 +108,41 @@ async def differences(dialect: Dialect, before: BuildReference | None, after: Bu
     """
     if before is not None and before.id == after.id:
         return ()
-    manifests: dict[str, dict[str, object]] = {}
-    files: dict[str, dict[str, str] | None] = {}
+    contents: dict[str, _Content] = {}
 
     async def read(build: BuildReference) -> None:
-        manifests[build.id] = await dialect.manifest(build.id)
-        files[build.id] = None
-        with suppress(FlashTuiError):
-            files[build.id] = {file.path: file.sha256 for file in await dialect.build_files(build.id)}
+        contents[build.id] = await _read(dialect, build)
 
     async with anyio.create_task_group() as group:
         group.start_soon(read, after)
         if before is not None:
             group.start_soon(read, before)
+    new = contents[after.id]
     if before is None:
-        return manifest_changes(None, manifests[after.id])
-    changes = manifest_changes(manifests[before.id], manifests[after.id])
-    old, new = files[before.id], files[after.id]
-    return changes if old is None or new is None else (*changes, *source_changes(old, new))
+        return manifest_changes(None, new.manifest)
+    old = contents[before.id]
+    changes = manifest_changes(old.manifest, new.manifest)
+    if old.files is None or new.files is None:
+        return changes
+    return (*changes, *source_changes(old.files, new.files))
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    manifest: Mapping[str, Any]
+    files: Mapping[str, str] | None
+    """The user's files, path → sha256; None where the artifact cannot be looked into."""
+
+
+async def _read(dialect: Dialect, build: BuildReference) -> _Content:
+    build_id = BuildId(build.id)
+    manifest = await dialect.manifest(build_id)
+    try:
+        files = await dialect.build_files(build_id)
+    except (NotFound, Conflict):
+        return _Content(manifest, None)
+    generated = {"flash_manifest.json", *(f"handler_{name}.py" for name in manifest.get("resources") or ())}
+    return _Content(manifest, {file.path: file.sha256 for file in files if file.path not in generated})
 
 
 def plan_between(environment: Environment, build: Build, changes: tuple[Change, ...]) -> PromotionPlan:
