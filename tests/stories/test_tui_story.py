@@ -35,7 +35,7 @@ def test_save_promote_and_roll_back_by_keys(flash_tui: FlashTui, project: Path) 
         terminal.press("u")
         terminal.until("Roll back")
         terminal.press("enter")
-        terminal.until(lambda text: "v1" in text and "ahead" in text)
+        terminal.until(lambda text: "v1" in text and "1 build behind" in text)
 
         os.kill(flash_tui.platform_pid(), signal.SIGKILL)
         terminal.until("unreachable")

@@ -1,0 +1,98 @@
+"""`uv run python -m tests.screenshots` makes the pictures in `screenshots/`: the real program, the real sample project.
+
+A home of its own, a few saves, calls and a promotion, then the screens as the terminal would show them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from flash_tui.settings import read_settings
+from flash_tui.tui.app import FlashApp
+from tests.command import FlashTui
+
+PICTURES = Path(__file__).parents[1] / "screenshots"
+SIZE = (120, 40)
+PATIENCE_S = 60.0
+LOOK_AGAIN_S = 0.05
+
+
+def live_through_a_day(command: FlashTui, project: Path) -> None:
+    """Something to look at: builds, calls, a promotion."""
+    words = project / "words.py"
+    for greeting in ("Hello", "Hi", "Howdy"):
+        words.write_text(words.read_text().replace('GREETING = "Hello"', f'GREETING = "{greeting}"'))
+        command.run("deploy", cwd=project)
+        for _ in range(3):
+            command.run("call", "lb_worker", "--route", "GET /hello", cwd=project)
+        command.run("call", "cpu_worker", '{"text": "Save the file. It is live."}', cwd=project)
+        if greeting == "Hi":
+            command.run("promote", "dev", "staging", "--yes", cwd=project)
+            command.run("promote", "staging", "production", "--yes", cwd=project)
+
+
+def shows(app: FlashApp, *words: str) -> bool:
+    text = "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
+    return all(word in text for word in words)
+
+
+async def until(pilot: Pilot[int], done: Callable[[], bool], what: str) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not done():
+            await pilot.pause(LOOK_AGAIN_S)
+    del what
+
+
+async def picture(
+    project: Path,
+    name: str,
+    keys: Sequence[str],
+    wanted: Sequence[str],
+    *,
+    size: tuple[int, int] = SIZE,
+    theme: str = "",
+) -> None:
+    environ = dict(os.environ) | ({"FLASH_TUI_THEME": theme} if theme else {})
+    app = FlashApp(read_settings(project, environ), watch=True)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: shows(app, "deployed", "watching"), "the home screen")
+        await pilot.press(*keys)
+        await until(pilot, lambda: shows(app, *wanted), f"{wanted}")
+        PICTURES.mkdir(exist_ok=True)
+        (PICTURES / f"{name}.svg").write_text(app.export_screenshot(title="flash-tui"))
+        app.exit(0)
+
+
+async def pictures(project: Path) -> None:
+    await picture(project, "home", (), ("cpu_worker", "production"))
+    await picture(project, "home-80x24", (), ("cpu_worker",), size=(80, 24))
+    await picture(project, "home-light", (), ("cpu_worker", "production"), theme="flash-light")
+    await picture(project, "promote", ("p",), ("Promote v3",))
+    await picture(project, "history", ("h",), ("deployments",))
+    await picture(project, "invoke", ("j", "i"), ("cpu_worker",))
+    await picture(project, "help", ("question_mark",), ("promote",))
+
+
+def main() -> None:
+    layers = Path(os.environ.get("FLASH_TUI_LAYERS") or Path.cwd() / ".pytest_cache" / "d" / "layers")
+    with tempfile.TemporaryDirectory(prefix="flash-tui-pictures-") as folder:
+        command = FlashTui(home=Path(folder) / "home", layers=layers)
+        project = Path(folder) / "user" / "flash-demo"
+        os.environ.update(command.environ)
+        del os.environ["NO_COLOR"]
+        command.run("init", str(project))
+        try:
+            live_through_a_day(command, project)
+            asyncio.run(pictures(project))
+        finally:
+            command.run("platform", "stop", code=None)
+
+
+if __name__ == "__main__":
+    main()
