@@ -50,7 +50,8 @@ _CLOUD = "runpod"
 class Builder:
     """Builds one project again and again; an async context manager that keeps an interpreter warm in between.
 
-    One build at a time; a call that is cancelled leaves the builder as it was.
+    On leaving it, the last build is kept in the project's `.flash/`, so that the next command finds it. One build at a
+    time; a call that is cancelled leaves the builder as it was.
     """
 
     def __init__(
@@ -74,12 +75,16 @@ class Builder:
         self._checked: Snapshot | None = None
         self._seen: Snapshot | None = None
         self._last: tuple[Inputs, PreparedBuild] | None = None
+        self._is_kept = True
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         with anyio.CancelScope(shield=True):
+            if self._last is not None and not self._is_kept:
+                await anyio.to_thread.run_sync(keep_build, self._project.root, *self._last)
+                self._is_kept = True
             await self._discoverer.aclose()
             await anyio.to_thread.run_sync(lambda: shutil.rmtree(self._scratch, ignore_errors=True))
 
@@ -140,8 +145,7 @@ class Builder:
         else:
             prepared = await self._make(clock, snapshot)
         self._last = (inputs, prepared)
-        if unchanged is None:
-            await anyio.to_thread.run_sync(keep_build, self._project.root, inputs, prepared)
+        self._is_kept = unchanged is not None and self._is_kept
         return prepared
 
     async def _look(self, previous: Snapshot | None) -> Snapshot:
@@ -240,13 +244,17 @@ class Builder:
         return RuntimePlatform(python=str(manifest.get("python_version")), os="linux", architecture="x86_64")
 
     async def _discover(self, ground: Ground, snapshot: Snapshot) -> Discovered:
+        nothing = self._scratch / "nothing"
         await anyio.to_thread.run_sync(self._mirror.update, snapshot, self._sources)
+        await anyio.Path(nothing).mkdir(exist_ok=True)
         environment_file = self._project.root / ".env"
+        # In an empty folder the official check of imports has nothing to read; it would read every module each time.
+        is_complete = await anyio.to_thread.run_sync(self._graph.is_complete, snapshot)
         request = DiscoveryRequest(
             folder=self._mirror.folder,
             app_name=self._project.app,
             python_version=self._python,
-            project=self._project.root,
+            project=nothing if is_complete else self._project.root,
             env_file=environment_file if environment_file.is_file() else None,
             timeout_s=self._discovery_limit_s,
         )

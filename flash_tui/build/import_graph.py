@@ -67,8 +67,10 @@ def parse_module(source: bytes) -> Module:
 
 
 def _imports_from(node: ast.ImportFrom) -> Iterator[tuple[int, str]]:
-    prefix = f"{node.module}." if node.module else ""
-    yield node.level, node.module or ""
+    prefix = ""
+    if node.module:
+        prefix = f"{node.module}."
+        yield node.level, node.module
     for alias in node.names:
         yield node.level, f"{prefix}{alias.name}"
 
@@ -100,6 +102,30 @@ class ImportGraph:
         """`read` gives a file's content in a snapshot, or raises FlashTuiError or LookupError where it is gone."""
         self._read = read
         self._parsed: dict[str, Module] = {}
+        self._complete: tuple[object, set[tuple[str, str]]] = (None, set())
+
+    def is_complete(self, snapshot: Snapshot) -> bool:
+        """Whether no import leads to a local file that the ignore rules left out, or, relative, to nothing.
+
+        Where this is not certain, the official check is to tell. That one reads every module, this only what changed.
+        """
+        ground = (snapshot.ignored, snapshot.entries.keys())
+        if self._complete[0] != ground:
+            self._complete = (ground, set())
+        known = self._complete[1]
+        for path in snapshot.python_files:
+            key = (path, snapshot.entries[path].sha256)
+            if key not in known:
+                if any(self._is_missing(snapshot, path, *wanted) for wanted in self._module(snapshot, path).imports):
+                    return False
+                known.add(key)
+        return True
+
+    def _is_missing(self, snapshot: Snapshot, importer: str, level: int, name: str) -> bool:
+        candidates = list(_candidates(snapshot, importer, level, name))
+        if level and not any(path in snapshot.entries for path in candidates):
+            return True
+        return any(place in snapshot.ignored for path in candidates for place in (path, *_folders_above(path)))
 
     def reach(self, snapshot: Snapshot, start: str) -> frozenset[str] | None:
         """All project files that importing `start` can import, itself included; None if that cannot be told."""
@@ -156,9 +182,13 @@ def _tops(snapshot: Snapshot) -> set[str]:
     return {path.partition("/")[0].removesuffix(".py") for path in snapshot.python_files}
 
 
-def _packages_above(path: str) -> list[str]:
+def _folders_above(path: str) -> list[str]:
     parts = path.split("/")[:-1]
-    return ["/".join((*parts[:depth], "__init__.py")) for depth in range(1, len(parts) + 1)]
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+
+
+def _packages_above(path: str) -> list[str]:
+    return [f"{folder}/__init__.py" for folder in _folders_above(path)]
 
 
 def _candidates(snapshot: Snapshot, importer: str, level: int, name: str) -> Iterator[str]:
@@ -170,7 +200,8 @@ def _candidates(snapshot: Snapshot, importer: str, level: int, name: str) -> Ite
     if is_star:
         parts.pop()
     for base in bases:
-        yield "/".join((*base, "__init__.py")) if base else ""
+        if base:
+            yield "/".join((*base, "__init__.py"))
         for depth in range(1, len(parts) + 1):
             stem = "/".join((*base, *parts[:depth]))
             yield f"{stem}.py"

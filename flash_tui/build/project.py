@@ -78,6 +78,8 @@ class Project:
     rules: IgnoreRules
     notes: list[str] = field(default_factory=list[str])
     """What the last look left out and why, in words."""
+    ignored: set[str] = field(default_factory=set[str])
+    """Folders and modules that the last look passed over for the ignore rules, as far as it got to see them."""
     _gitignore_seen: tuple[int, int] | None = None
 
     def files(self) -> Iterator[FoundFile]:
@@ -88,6 +90,7 @@ class Project:
         """
         self._refresh_rules()
         self.notes.clear()
+        self.ignored.clear()
         if (self.root / ".flashignore").exists():
             self.notes.append(".flashignore is not read: move its lines to .gitignore")
         yield from self._walk("", str(self.root), (os.path.realpath(self.root),))
@@ -117,6 +120,8 @@ class Project:
 
     def _look(self, entry: os.DirEntry[str], path: str, above: tuple[str, ...]) -> Iterator[FoundFile]:
         if self.rules.ignores(path):
+            if path.endswith(".py") or entry.is_dir():
+                self.ignored.add(path)
             return
         if entry.is_dir(follow_symlinks=False):
             if len(above) < _MAX_DEPTH:

@@ -58,6 +58,8 @@ class Snapshot:
     taken_at_ns: int = 0
     """Wall clock when the look began."""
     notes: tuple[str, ...] = ()
+    ignored: frozenset[str] = frozenset()
+    """Folders and modules that the ignore rules left out."""
 
     @cached_property
     def key(self) -> str:
@@ -166,7 +168,7 @@ def take_snapshot(project: Project, previous: Snapshot | None = None, keep: Keep
     for found in project.files():
         look.add(found)
     entries = dict(sorted(look.entries.items()))
-    return Snapshot(entries, taken_at_ns, (*project.notes, *_size_notes(entries)))
+    return Snapshot(entries, taken_at_ns, (*project.notes, *_size_notes(entries)), frozenset(project.ignored))
 
 
 def _size_notes(entries: Mapping[str, Entry]) -> list[str]:

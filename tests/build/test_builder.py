@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from flash_tui.build import discover
-from flash_tui.build.builder import Builder, write_outputs
+from flash_tui.build.builder import Builder, PreparedBuild, write_outputs
 from flash_tui.build.discover import Discoverer
 from flash_tui.models.build import BuiltArtifact
 from flash_tui.models.errors import BuildFailed
@@ -26,6 +26,12 @@ from tests.projects import a_project, queue_endpoint, write
 pytestmark = pytest.mark.anyio
 
 OpenBuilder = Callable[..., Builder]
+
+
+async def build_of(builder: Builder) -> PreparedBuild:
+    """One build as a command makes it."""
+    async with builder:
+        return await builder.build()
 
 
 def content_of(built: BuiltArtifact) -> bytes:
@@ -97,7 +103,7 @@ async def test_nothing_changed_starts_neither_interpreter_nor_uv(
     open_builder: OpenBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = a_project(tmp_path / "sample", requirements=REQUIRED)
-    first = await open_builder(root).build()
+    first = await build_of(open_builder(root))
     monkeypatch.setattr(discover.Zygote, "start", None)
     monkeypatch.setattr(anyio, "open_process", None)
     again = await open_builder(root).build()
@@ -109,7 +115,7 @@ async def test_another_code_starts_no_uv_and_asks_for_no_requirements(
     open_builder: OpenBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = a_project(tmp_path / "sample", requirements=REQUIRED)
-    first = await open_builder(root).build()
+    first = await build_of(open_builder(root))
     monkeypatch.setattr(anyio, "open_process", None)
     monkeypatch.setattr(Discoverer, "requirements", None)
     write(root, {"new.py": "VALUE = 1\n"})
@@ -147,7 +153,7 @@ async def test_a_damaged_memory_of_the_last_build_is_ignored(
     open_builder: OpenBuilder, tmp_path: Path, damage: bytes
 ) -> None:
     root = a_project(tmp_path / "sample")
-    first = await open_builder(root).build()
+    first = await build_of(open_builder(root))
     (root / ".flash/flash-tui.json").write_bytes(damage)
     assert (await open_builder(root).build()).digest == first.digest
 
@@ -176,6 +182,19 @@ async def test_a_place_that_cannot_be_written_is_named(open_builder: OpenBuilder
     with pytest.raises(BuildFailed, match="cannot be written"):
         await write_outputs(build, root, tmp_path / "missing" / "a.tar.gz")
     assert (root / ".flash").read_text() == "a file in the way"
+
+
+@pytest.mark.parametrize("name", ["hidden.py", "hidden/__init__.py", "test_hidden.py"])
+async def test_what_is_imported_and_ignored_is_looked_for_in_every_build(
+    open_builder: OpenBuilder, tmp_path: Path, name: str
+) -> None:
+    root = a_project(tmp_path / "sample", {name: "", ".gitignore": "hidden*\n"})
+    builder = open_builder(root)
+    await builder.build()
+    module = name.partition("/")[0].removesuffix(".py")
+    write(root, {"reverse.py": queue_endpoint() + f"    import {module}\n"})
+    with pytest.raises(BuildFailed, match="ignore rules"):
+        await builder.build()
 
 
 async def test_an_ignored_module_that_is_imported_is_the_official_error(

@@ -153,3 +153,24 @@ def test_a_resource_whose_file_is_unknown_is_always_affected() -> None:
 @given(st.text(max_size=200))
 def test_any_text_can_be_parsed(text: str) -> None:
     parse_module(text.encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize(
+    ("source", "ignored", "complete"),
+    [
+        ("import helper, json, requests", set[str](), True),
+        ("import hidden", {"hidden.py"}, False),
+        ("import hidden.deep", {"hidden"}, False),
+        ("from pkg import hidden", {"pkg/hidden.py"}, False),
+        ("def f():\n    import hidden", {"hidden.py"}, False),
+        ("import requests", {".venv", "tests/test_x.py"}, True),
+        ("from .helper import VALUE", set[str](), True),
+        ("from .missing import VALUE", set[str](), False),
+        ("from . import helper", set[str](), True),
+    ],
+)
+def test_imports_of_what_is_left_out_are_noticed(source: str, ignored: set[str], *, complete: bool) -> None:
+    graph = Graph()
+    seen = graph.a_snapshot({**BOTH, "a.py": source})
+    snapshot = Snapshot(seen.entries, ignored=frozenset(ignored))
+    assert [graph.is_complete(snapshot), graph.is_complete(snapshot)] == [complete, complete]
