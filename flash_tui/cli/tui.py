@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shlex
 import sys
 
@@ -20,6 +21,7 @@ def open_tui(invocation: Invocation) -> int:
         return _serve()
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the UI needs a terminal", hint="`flash-tui --help` lists the commands that need none")
+    gc.disable()  # until the first frame is out, when the app freezes and enables it: 5 % of the time to it
     from flash_tui.tui.app import run  # noqa: PLC0415 - textual, 150 ms that no other command needs
 
     return run(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from flash_tui.models.app import App, Environment
 from flash_tui.models.build import Build
@@ -26,11 +27,13 @@ from flash_tui.models.events import (
     PlatformState,
 )
 from flash_tui.models.identifiers import BuildId, EndpointId
-from flash_tui.models.job import Job
 from flash_tui.models.log import LogLine
-from flash_tui.models.manifest import Manifest
 from flash_tui.models.states import Outcome
 from flash_tui.models.watch_view import NOT_WATCHING, WatchView
+
+if TYPE_CHECKING:  # not needed before somebody looks at a build or an endpoint
+    from flash_tui.models.job import Job
+    from flash_tui.models.manifest import Manifest
 
 BLOCK_LINES = 1_000
 MAX_LINES = 20_000
@@ -115,9 +118,19 @@ class Notice:
     """Passing ones only."""
 
 
+def _no_manifests() -> Mapping[BuildId, Manifest]:
+    return {}
+
+
+def _no_jobs() -> Mapping[EndpointId, tuple[Job, ...]]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
     link: Link = Link()
+    has_project: bool | None = None
+    """The project folder holds Flash endpoints; None until it was looked at."""
     is_known: bool = False
     """A state was read at least once; before that, empty means unknown."""
     apps: Mapping[str, App] = field(default_factory=dict[str, App])
@@ -131,9 +144,9 @@ class Snapshot:
     watch: WatchView = NOT_WATCHING
     notices: tuple[Notice, ...] = ()
     """Oldest first."""
-    manifests: Mapping[BuildId, Manifest] = field(default_factory=dict[BuildId, Manifest])
+    manifests: Mapping[BuildId, Manifest] = field(default_factory=dict)
     """Those that were looked at."""
-    jobs: Mapping[EndpointId, tuple[Job, ...]] = field(default_factory=dict[EndpointId, tuple[Job, ...]])
+    jobs: Mapping[EndpointId, tuple[Job, ...]] = field(default_factory=dict)
     """Newest first, of the endpoints that were looked at."""
 
     # -- what is in it ------------------------------------------------------------------------------------------------

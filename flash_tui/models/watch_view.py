@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from flash_tui.models.errors import ErrorDocument
-from flash_tui.models.watch_events import WatchEvent
+
+if TYPE_CHECKING:
+    from flash_tui.models.watch_events import WatchEvent
 
 MAX_SAVES = 40
 
@@ -68,6 +71,10 @@ class WatchView:
     @property
     def is_paused(self) -> bool:
         return self.phase is WatchPhase.PAUSED
+
+    def with_wish(self, now: datetime) -> WatchView:
+        """A deploy was asked for; shown at once, before the watch says anything."""
+        return self if self.moves else replace(self, phase=WatchPhase.BUILDING, saved_at=now, since=now, stages_ms={})
 
     def with_event(self, event: WatchEvent) -> WatchView:
         """The view after one line of the watch; an event this version does not know changes nothing."""

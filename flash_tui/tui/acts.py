@@ -14,11 +14,11 @@ from flash_tui.models.states import EndpointState, Outcome
 from flash_tui.tui import intents
 from flash_tui.tui.keymap import VERBS, Verb
 from flash_tui.tui.messages import Copied, EditWanted, Noticed, QuitWanted, SuspendWanted, ThemeWanted
-from flash_tui.tui.present.keys_sheet import KeyEntry
 from flash_tui.tui.present.reasons import problem_keys, reason
 from flash_tui.tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
+    from flash_tui.tui.present.keys_sheet import KeyEntry
     from flash_tui.tui.screens.invoke import Call
     from flash_tui.tui.screens.workbench import Workbench
 
@@ -110,6 +110,8 @@ class Acts:
 
     def entries(self) -> list[KeyEntry]:
         """All keys for the sheet of keys, greyed where they do nothing here."""
+        from flash_tui.tui.present.keys_sheet import KeyEntry  # noqa: PLC0415 - as the sheets
+
         view, keymap = self._bench.view, self._bench.keymap
         return [
             KeyEntry(verb.id, " ".join(keymap.keys(verb.id)[:2]), self.label(verb), verb.group, reason(verb.id, view))

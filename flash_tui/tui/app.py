@@ -8,7 +8,7 @@ import os
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from textual import on
 from textual.app import App
@@ -19,7 +19,7 @@ from textual.timer import Timer
 
 from flash_tui.models.snapshot import LinkState, Notice, NoticeKind, Snapshot
 from flash_tui.settings import Settings
-from flash_tui.tui.editor import edit
+from flash_tui.tui.backstage import Backstage, open_backstage
 from flash_tui.tui.intents import DismissNotice, Intent
 from flash_tui.tui.keymap import Keymap
 from flash_tui.tui.messages import Copied, EditWanted, Noticed, QuitWanted, SuspendWanted, ThemeWanted
@@ -32,16 +32,6 @@ from flash_tui.tui.widgets.canvas import Canvas
 
 SPINNER_FPS = 8
 COUNTDOWN_S = 1.0
-
-
-class Backstage(Protocol):
-    """What carries out wishes and keeps the store fresh."""
-
-    async def run(self) -> None: ...
-
-    def take(self, intent: Intent) -> None: ...
-
-    async def stop(self) -> None: ...
 
 
 class FlashApp(App[int]):
@@ -101,20 +91,14 @@ class FlashApp(App[int]):
 
     def _first_frame_is_out(self) -> None:
         gc.freeze()
+        gc.enable()
         if self._backstage is None:
-            self._backstage = self._open_backstage()
+            self._backstage = open_backstage(
+                self.settings, self._environment, self.store, self.now, is_watching=self._is_watching
+            )
         self.run_worker(self._backstage.run(), name="backstage", exit_on_error=False)
         for problem in (*self.settings.problems, *(f"keymap: no verb is called {name}" for name in self.keys.unknown)):
             self._say(Notice(NoticeKind.NEEDS_YOU, "Settings", problem, "esc", "dismiss"))
-
-    def _open_backstage(self) -> Backstage:
-        from flash_tui.tui.conductor import Conductor  # noqa: PLC0415 - pulls in the client's libraries
-        from flash_tui.tui.feed import Feed  # noqa: PLC0415
-        from flash_tui.tui.watch_feed import WatchFeed  # noqa: PLC0415
-
-        feed = Feed(self.settings, self.store, self.now)
-        watch = WatchFeed(self.settings, self._environment, self.store) if self._is_watching else None
-        return Conductor(self.settings, self.store, feed, watch)
 
     # -- state comes down ---------------------------------------------------------------------------------------------
 
@@ -190,6 +174,8 @@ class FlashApp(App[int]):
 
     @on(EditWanted)
     def _edit_wanted(self, event: EditWanted) -> None:
+        from flash_tui.tui.editor import edit  # noqa: PLC0415 - not before somebody edits
+
         error = edit(self, self.settings, event.path, event.line)
         if error:
             self._say(Notice(NoticeKind.PASSING, "edit", error, lasts_s=8.0))

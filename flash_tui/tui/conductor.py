@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.to_thread
+from anyio.abc import TaskGroup
 
 from flash_tui.api import Client
 from flash_tui.models.errors import FlashTuiError, TargetUnreachable, error_from_document
-from flash_tui.models.manifest import parse_manifest
 from flash_tui.models.release import PromotionPlan, ReleaseResult, StageReport
 from flash_tui.models.snapshot import Notice, NoticeKind
 from flash_tui.settings import Settings
 from flash_tui.tui import intents
 from flash_tui.tui.feed import Feed
+from flash_tui.tui.project import holds_project
 from flash_tui.tui.store import Store
-from flash_tui.tui.watch_feed import WatchFeed
+
+if TYPE_CHECKING:
+    from flash_tui.tui.watch_feed import WatchFeed
 
 UNDO_S = 30.0
 MOST_JOBS = 50
@@ -30,15 +36,26 @@ _log = logging.getLogger(__name__)
 class Conductor:
     """Runs the feed, the watch and every act until the app ends."""
 
-    def __init__(self, settings: Settings, store: Store, feed: Feed, watch: WatchFeed | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        feed: Feed,
+        open_watch: Callable[[], WatchFeed] | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        """`open_watch` None: the folder is not watched."""
         self._settings = settings
         self._store = store
         self._feed = feed
-        self._watch = watch
+        self._open_watch = open_watch
+        self._watch: WatchFeed | None = None
+        self._now = now
         self._wishes, self._taken = anyio.create_memory_object_stream[intents.Intent](100)
         self._acts: dict[tuple[str, str], anyio.CancelScope] = {}
         """What this program does to an environment now, by app and environment."""
 
+        self._group: TaskGroup | None = None
         self._scope = anyio.CancelScope()
         self._ended = anyio.Event()
 
@@ -46,9 +63,9 @@ class Conductor:
         try:
             with self._scope:
                 async with anyio.create_task_group() as group:
+                    self._group = group
                     group.start_soon(self._feed.run)
-                    if self._watch is not None:
-                        group.start_soon(self._watch.run)
+                    group.start_soon(self._look_at_project)
                     async for intent in self._taken:
                         group.start_soon(self._conduct, intent)
         finally:
@@ -96,6 +113,7 @@ class Conductor:
         """Each is called with the type it is filed under."""
         return {
             intents.DeployNow: self._deploy,
+            intents.MakeSample: self._make_sample,
             intents.ToggleWatch: self._toggle,
             intents.Refresh: self._refresh,
             intents.CancelAct: self._cancel,
@@ -122,6 +140,7 @@ class Conductor:
 
     async def _deploy(self, intent: intents.DeployNow) -> None:
         if self._watch is not None and await self._watch.send("deploy"):
+            self._store.apply(lambda snapshot: replace(snapshot, watch=snapshot.watch.with_wish(self._now())))
             return
         result = await self._client.deploy(None, self._report(intent))
         self._told(result, f"{_label(result)} live in {result.environment}")
@@ -184,6 +203,8 @@ class Conductor:
         return await self._client.differences(intent.old, intent.new)
 
     async def _manifest(self, intent: intents.ReadManifest) -> None:
+        from flash_tui.models.manifest import parse_manifest  # noqa: PLC0415 - not before somebody looks at a build
+
         manifest = parse_manifest(await self._client.manifest(intent.build_id))
         self._store.apply(
             lambda snapshot: replace(snapshot, manifests={**snapshot.manifests, intent.build_id: manifest})
@@ -192,6 +213,22 @@ class Conductor:
     async def _jobs(self, intent: intents.ReadJobs) -> None:
         jobs = await self._client.jobs(intent.endpoint_id, limit=MOST_JOBS)
         self._store.apply(lambda snapshot: replace(snapshot, jobs={**snapshot.jobs, intent.endpoint_id: tuple(jobs)}))
+
+    async def _make_sample(self, intent: intents.MakeSample) -> None:
+        del intent
+        project = str(self._settings.project)
+        made = await anyio.run_process([sys.executable, "-m", "flash_tui", "init", project], check=False)
+        if made.returncode:
+            raise FlashTuiError(made.stderr.decode(errors="replace").strip() or "no sample was made", where=project)
+        await self._look_at_project()
+
+    async def _look_at_project(self) -> None:
+        """Watch the folder if there is something in it to deploy."""
+        has_project = await anyio.to_thread.run_sync(holds_project, self._settings.project)
+        self._store.apply(lambda snapshot: replace(snapshot, has_project=has_project))
+        if has_project and self._watch is None and self._open_watch is not None and self._group is not None:
+            self._watch = self._open_watch()
+            self._group.start_soon(self._watch.run)
 
     # -- how they run -------------------------------------------------------------------------------------------------
 

@@ -5,13 +5,16 @@ An intent that has an answer is answered by `Answered` or `Refused` to the widge
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from flash_tui.models.build import BuildReference
-from flash_tui.models.errors import FlashTuiError
-from flash_tui.models.identifiers import BuildId, EndpointId
-from flash_tui.models.release import PromotionPlan, StageReport
+if TYPE_CHECKING:
+    from flash_tui.models.build import BuildReference
+    from flash_tui.models.errors import FlashTuiError
+    from flash_tui.models.identifiers import BuildId, EndpointId
+    from flash_tui.models.release import PromotionPlan, StageReport
 
 
 class Intent(Message):

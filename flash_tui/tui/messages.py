@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.message import Message
 
-from flash_tui.models.build import BuildReference
-from flash_tui.models.release import PromotionPlan
-from flash_tui.models.snapshot import Notice
-from flash_tui.tui.present.outline import Key
+if TYPE_CHECKING:
+    from flash_tui.models.build import BuildReference
+    from flash_tui.models.release import PromotionPlan
+    from flash_tui.models.snapshot import Notice
+    from flash_tui.tui.present.outline import Key
 
 
 class Noticed(Message):

@@ -177,7 +177,7 @@ class _Painter:
             return (glyph, "faint", f"{sign.word}*", age(environment.updated_at, self.now))
         detail = self._detail(environment)
         if environment.state is EnvironmentState.PENDING and environment.build is None and not detail:
-            return (sign.glyph, sign.ink, sign.word, "nothing here yet")
+            return (sign.glyph, sign.ink, sign.word, "")
         return (spin(sign.glyph, self.frame), sign.ink, sign.word, detail or age(environment.updated_at, self.now))
 
     def _detail(self, environment: Environment) -> str:

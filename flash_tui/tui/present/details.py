@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from flash_tui.models.build import Build
 from flash_tui.models.endpoint import Endpoint
 from flash_tui.models.human import age, count, duration, short_digest, size
-from flash_tui.models.job import Job
-from flash_tui.models.manifest import Manifest
 from flash_tui.models.states import EndpointKind
 from flash_tui.tui.present.environment import environment_lines, fact
 from flash_tui.tui.present.line import Line, Row, Span, blank
 from flash_tui.tui.present.signs import NOTHING, endpoint_sign, environment_sign, job_sign, worker_sign
 from flash_tui.tui.present.traffic import dots
 from flash_tui.tui.view import View
+
+if TYPE_CHECKING:
+    from flash_tui.models.job import Job
+    from flash_tui.models.manifest import Manifest
 
 MOST_JOBS = 12
 

@@ -25,15 +25,15 @@ class Choice:
 
 
 class FirstRunSheet(ListSheet):
-    """`has_project`: the folder holds Flash endpoints already."""
+    """Covers the panes until there is an app."""
 
     IS_FULL: ClassVar[bool] = True
+    IS_GREETING: ClassVar[bool] = True
     GROUND: ClassVar[str] = "bg"
     ALLOWS: ClassVar[frozenset[str]] = frozenset({"project.deploy", "program.quit"})
 
-    def __init__(self, *, has_project: bool) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._has_project = has_project
         self.cursor = FIRST_CHOICE
 
     @property
@@ -41,7 +41,7 @@ class FirstRunSheet(ListSheet):
         folder = short_path(self.view.settings.project) if self.view else ""
         first = self.view.settings.pipeline.first if self.view else ""
         opens = Choice("open another folder", "flash-tui DIR, from the shell", "q quits", "program.quit")
-        if self._has_project:
+        if self.view is not None and self.view.snapshot.has_project:
             ships = Choice(
                 f"deploy this project to {first}", f"builds {folder}; a save does the same", "r", "project.deploy"
             )

@@ -22,6 +22,8 @@ class Sheet(Pane):
     IS_FULL: ClassVar[bool] = False
     """It takes all columns, the tree's too."""
     GROUND: ClassVar[str] = "band"
+    IS_GREETING: ClassVar[bool] = False
+    """It goes as soon as there is an app."""
     OWNS_LETTERS: ClassVar[bool] = False
     """It has a text field, so `?` is a letter here and f1 shows the keys."""
     ALLOWS: ClassVar[frozenset[str]] = frozenset()

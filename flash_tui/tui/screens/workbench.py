@@ -93,9 +93,20 @@ class Workbench(Screen[None]):
         for widget in (self.header, self.notices, self.dev_loop, self.detail, self.logs):
             widget.show(view)
         self.board.show(board_view(view, self.plan))
+        self._greet(view)
         if self.sheet is not None:
             self.sheet.show(view)
         self.show_hints()
+
+    def _greet(self, view: View) -> None:
+        """Where there is no app yet, the panes say what to press."""
+        is_empty = view.snapshot.is_known and not view.snapshot.apps and view.snapshot.has_project is not None
+        if is_empty and self.sheet is None:
+            from flash_tui.tui.screens.first_run import FirstRunSheet  # noqa: PLC0415 - seen once in a lifetime
+
+            self.open_sheet(FirstRunSheet())
+        elif self.sheet is not None and self.sheet.IS_GREETING and view.snapshot.apps:
+            self.close_sheet()
 
     def tick(self) -> None:
         """Something that moves, or an age, may look different now."""

@@ -26,6 +26,8 @@ class AppTree(ListPane):
         self._all: list[OutlineRow] = []
         self._rows: list[OutlineRow] = []
         self._filter = ""
+        self._is_placed = False
+        """The cursor stands where it belongs: on the first environment that came, or where it was put."""
 
     @property
     def key(self) -> Key:
@@ -46,13 +48,16 @@ class AppTree(ListPane):
         key, offset = self.key, self.cursor - self.top
         at_rest = self._rows
         self._lay_out()
-        if key:
+        if key and self._is_placed:
             self.cursor = self._find(key, at_rest)
             self.top = self.clamped(self.cursor - offset) if self.top else self.top
             self.show_cursor()
         elif self._rows:
             environments = (index for index, row in enumerate(self._rows) if row.key[0] == "environment")
-            self.cursor = next(environments, 0)
+            first = next(environments, None)
+            home = self._view.settings.pipeline.first if self._view else ""
+            self._is_placed = first is not None and self._rows[first].key[2] == home
+            self.cursor = first or 0
             self.post_message(self.Moved())
         self.redraw()
 
@@ -81,6 +86,10 @@ class AppTree(ListPane):
         self.show_cursor()
         self.redraw()
         self.post_message(self.Moved())
+
+    def move_to(self, index: int) -> None:
+        self._is_placed = True
+        super().move_to(index)
 
     def title(self) -> Title:
         count = len(self._view.snapshot.apps) if self._view else 0
