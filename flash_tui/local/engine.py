@@ -23,7 +23,9 @@ from flash_tui.local.data.webhooks import Webhooks
 from flash_tui.local.data.worker_hooks import WorkerHooks
 from flash_tui.local.fleet import Fleet
 from flash_tui.local.loop import Loop
-from flash_tui.local.releases import ArtifactSource, ReleaseDesk, ReleaseListeners
+from flash_tui.local.releases import ReleaseDesk, ReleaseListeners
+from flash_tui.local.serving import ArtifactSource
+from flash_tui.local.store.endpoints import Lifecycle, list_endpoints
 from flash_tui.local.supervisor import Supervisor
 from flash_tui.local.traffic import TrafficMeters
 from flash_tui.local.zygotes import OpenSource
@@ -83,14 +85,14 @@ class Engine:
             self.fleet,
             self.supervisor,
             self.releases.recover,
-            (self.supervisor.close_unused, self.dispatcher.prune),
+            (self.supervisor.close_unused, self.dispatcher.prune, self._remove_homes),
             health_timeout_s,
         )
         self._webhooks = Webhooks()
         self.dispatcher.on_final = self._webhooks.tell
         self.supervisor.on_change = self.dispatcher.worker_changed
         self.supervisor.on_gone = self.dispatcher.worker_gone
-        self.supervisor.on_line = self.dispatcher.heard
+        self.supervisor.on_line = self.dispatcher.results.heard
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -125,6 +127,12 @@ class Engine:
         self.meters.forget(endpoint_id)
         if self._group is not None:
             self._group.start_soon(self.dispatcher.close_endpoint, endpoint_id, reason)
+
+    async def _remove_homes(self) -> None:
+        known = await self._store.transact(
+            lambda connection: list_endpoints(connection, lifecycles=frozenset(Lifecycle))
+        )
+        await self.supervisor.remove_homes(frozenset(endpoint.id for endpoint in known))
 
     # --- ports.Live
 

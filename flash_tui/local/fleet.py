@@ -117,6 +117,13 @@ class Fleet:
     def of_environment(self, environment_id: EnvironmentId) -> tuple[EndpointRuntime, ...]:
         return tuple(r for r in self._endpoints.values() if r.plan.environment_id == environment_id)
 
+    def is_healthy(self, environment_id: EnvironmentId) -> bool:
+        """Each endpoint that should be served here has a worker that serves."""
+        return all(
+            any(worker.gets_work for worker in self.of_endpoint(runtime.plan.endpoint_id))
+            for runtime in self.of_environment(environment_id)
+        )
+
     def desired(self) -> tuple[Desired, ...]:
         return tuple(
             Desired(endpoint_id, runtime.plan.build_id, runtime.workers)

@@ -21,13 +21,17 @@ from flash_tui.models.app import App
 from flash_tui.models.build import Build, BuildUpload, LayerRecord
 from flash_tui.models.deployment import ReleaseRequest
 from flash_tui.models.errors import Conflict, UsageError
-from flash_tui.models.identifiers import AppId, Digest, EndpointId, EnvironmentId
+from flash_tui.models.identifiers import AppId, BuildId, Digest, EndpointId, EnvironmentId
 from flash_tui.models.manifest import parse_manifest
 from flash_tui.models.states import Cause, EnvironmentState
 
 
 class EnvironmentReleases(Releases, Protocol):
-    """Releases, and what is done to a running environment outside of one."""
+    """Releases, and what is done outside of one: to a running environment, or for a build that has just come."""
+
+    def prepare_soon(self, build_id: BuildId) -> None:
+        """Unpack it and warm its interpreter; returns at once and tells of no failure."""
+        ...
 
     async def reload(self, environment_id: EnvironmentId) -> None:
         """Make what runs agree with the records again."""
@@ -167,6 +171,7 @@ class Registry:
             return build, is_new
 
         build, is_new = await self._store.transact(work)
+        self._releases.prepare_soon(build.id)
         self._publisher.build_changed(build)
         if is_new:
             await self._publisher.app_changed(app_id)

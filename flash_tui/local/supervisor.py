@@ -6,14 +6,15 @@ for it waits on the worker's events and may go away at any time without leaving 
 
 from __future__ import annotations
 
+import shutil
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
 from flash_tui.local import limits
@@ -94,15 +95,6 @@ class Supervisor:
     async def warm(self, pair: LayerPair) -> None:
         """Have an interpreter ready for these layers before it is needed. Raises FlashTuiError."""
         await self._zygotes.warm(pair)
-
-    def warm_soon(self, pair: LayerPair) -> None:
-        """The same without waiting; a failure is left for the worker that needs the interpreter to report."""
-        if self._group is not None:
-            self._group.start_soon(self._try_to_warm, pair)
-
-    async def _try_to_warm(self, pair: LayerPair) -> None:
-        with suppress(FlashTuiError):  # who starts a worker with these layers gets the same error, and is told
-            await self._zygotes.warm(pair)
 
     # --- start
 
@@ -280,3 +272,14 @@ class Supervisor:
         for worker in self._fleet.workers():
             oldest[worker.plan.pair] = min(worker.forked_at or 0.0, oldest.get(worker.plan.pair, worker.forked_at))
         await self._zygotes.close_unused(oldest)
+
+    async def remove_homes(self, kept: frozenset[EndpointId]) -> None:
+        """Of endpoints that are no more."""
+        await anyio.to_thread.run_sync(_remove_homes, self._home, kept)
+
+
+def _remove_homes(home: Home, kept: frozenset[EndpointId]) -> None:
+    folder = home.platform / "endpoints"
+    for place in folder.iterdir() if folder.is_dir() else ():
+        if place.name not in kept:
+            shutil.rmtree(place, ignore_errors=True)

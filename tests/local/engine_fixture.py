@@ -23,7 +23,7 @@ from flash_tui.local.store.environments import StoredEnvironment
 from flash_tui.models.build import Build
 from flash_tui.models.deployment import Deployment, ReleaseRequest
 from flash_tui.models.errors import Conflict, FlashTuiError, NotFound
-from flash_tui.models.identifiers import EndpointId, EnvironmentId
+from flash_tui.models.identifiers import BuildId, EndpointId, EnvironmentId
 from flash_tui.models.log import LogLine
 from flash_tui.models.states import Cause
 from flash_tui.paths import Home
@@ -106,10 +106,18 @@ async def until(condition: Callable[[], bool], limit_s: float = 5.0) -> None:
 
 @asynccontextmanager
 async def a_world(
-    store: Store, folder: Path, environment_id: EnvironmentId | None = None, health_timeout_s: float = 5.0
+    store: Store,
+    folder: Path,
+    environment_id: EnvironmentId | None = None,
+    health_timeout_s: float = 5.0,
+    errors: dict[BuildId, Exception] | None = None,
 ) -> AsyncIterator[World]:
-    """A running engine; with `environment_id` one that follows another over the same store."""
+    """A running engine; with `environment_id` one that follows another over the same store.
+
+    `errors`: builds that cannot be prepared.
+    """
     artifacts = FakeArtifacts()
+    artifacts.errors.update(errors or {})
     lines: list[LogLine] = []
     deployments: list[Deployment] = []
 

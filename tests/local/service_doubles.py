@@ -29,7 +29,7 @@ from flash_tui.local.view import Publisher, View
 from flash_tui.models.app import Progress
 from flash_tui.models.deployment import Deployment, ReleaseRequest
 from flash_tui.models.endpoint import JobCounts, Traffic, Worker
-from flash_tui.models.identifiers import DeploymentId, EndpointId, EnvironmentId
+from flash_tui.models.identifiers import BuildId, DeploymentId, EndpointId, EnvironmentId
 from flash_tui.models.platform import PlatformDocument
 from tests.local.layer_doubles import SmallLayers
 
@@ -85,6 +85,9 @@ class InstantReleases:
 
     async def cancel(self, deployment_id: DeploymentId) -> Deployment:
         return await self.wait(deployment_id, 0)
+
+    def prepare_soon(self, build_id: BuildId) -> None:
+        del build_id
 
     async def reload(self, environment_id: EnvironmentId) -> None:
         self.reloaded.append(environment_id)

@@ -245,7 +245,7 @@ async def test_a_result_that_cannot_be_sent_fails_with_the_workers_own_words(wor
     monkeypatch.setattr(limits, "MISSING_RESULT_GRACE_S", 0.01)
     await serving(world, Behaviour(answer=lambda v: {"output": v, "status": "IN_PROGRESS"}))
     job = await world.submit(1)
-    world.engine.dispatcher.heard(job.row.id, "Object of type datetime is not JSON serializable")
+    world.engine.dispatcher.results.heard(job.row.id, "Object of type datetime is not JSON serializable")
     await job.final.wait()
     assert "datetime is not JSON serializable" in (job.row.error or "")
 

@@ -54,6 +54,14 @@ async def test_workers_have_a_home_of_their_own(world: World):
     assert str(home) != os.environ["HOME"]
 
 
+async def test_homes_of_endpoints_that_are_no_more_are_removed(world: World):
+    await world.release(await world.build("one", resize=a_resource()))
+    home = anyio.Path(world.source.children[0].spec.env["HOME"])
+    await (home.parent / "ep0gone").mkdir()
+    await world.engine.supervisor.remove_homes(frozenset({await world.endpoint("resize")}))
+    assert [place.name async for place in home.parent.iterdir()] == [home.name]
+
+
 async def test_what_a_worker_prints_is_a_log_line_with_its_name_and_build(world: World):
     sdk = '{"requestId": "j1", "message": "Started.", "level": "INFO"}'
     prints = (("stdout", "hello"), ("stderr", "careful"), ("stdout", sdk))
@@ -95,13 +103,11 @@ async def test_a_build_that_cannot_be_prepared_at_the_start_is_an_unhealthy_endp
     async with a_world(store, tmp_path) as world:
         build = await world.build("one")
         await world.release(build)
-    broken = a_world(store, tmp_path, world.environment_id)
-    async with broken as again:
-        again.artifacts.errors[build.id] = BuildFailed("made for another computer")
-        await again.engine.releases.reload(world.environment_id)
-        endpoint_id = await again.endpoint("web")
-        assert "another computer" in (again.engine.workers(endpoint_id)[-1].error or "")
-        await until(lambda: not any(w.gets_work for w in again.engine.fleet.of_endpoint(endpoint_id)) or True)
+    errors = {build.id: BuildFailed("made for another computer")}
+    async with a_world(store, tmp_path, world.environment_id, errors=errors) as again:
+        (worker,) = again.engine.workers(await again.endpoint("web"))
+        assert (worker.state, worker.error) == (WorkerState.UNHEALTHY, "made for another computer")
+        assert again.source.children == []
 
 
 async def test_a_request_goes_to_a_worker_in_charge_and_waits_for_one_that_starts(world: World):

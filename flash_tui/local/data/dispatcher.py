@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -19,13 +20,16 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from flash_tui.local import limits
 from flash_tui.local.data.ledger import Ledger, Transactions
+from flash_tui.local.data.lost_results import LostResults
 from flash_tui.local.data.queue import ActiveJob, JobQueue
+from flash_tui.local.data.tally import FAILURES, Tally
+from flash_tui.local.data.timekeeper import Timekeeper
 from flash_tui.local.fleet import Fleet
 from flash_tui.local.reconcile import Role
 from flash_tui.local.store import jobs as table
 from flash_tui.local.store.jobs import StoredJob
 from flash_tui.local.traffic import TrafficMeters
-from flash_tui.local.workers import Bell, RunningWorker
+from flash_tui.local.workers import RunningWorker
 from flash_tui.models.endpoint import JobCounts
 from flash_tui.models.errors import FlashTuiError
 from flash_tui.models.identifiers import EndpointId, JobId
@@ -58,9 +62,11 @@ class Dispatcher:
         self._active: dict[JobId, ActiveJob] = {}
         self._recent: dict[JobId, ActiveJob] = {}
         """Final jobs, oldest first, so that a status question soon after needs no database."""
-        self._counts: dict[EndpointId, JobCounts] = {}
-        self._bell = Bell()
-        self._next_look = float("inf")
+        self._tally = Tally()
+        self._closed: dict[EndpointId, str] = {}
+        """Endpoints that were taken away, and why; until a worker serves them again."""
+        self._time = Timekeeper(self._queues.values, fleet, self._time_out, replace_worker)
+        self.results = LostResults(self._active, self._fail, self._lost)
         self._group: TaskGroup | None = None
         self.on_final: Callable[[ActiveJob], None] = lambda _: None
 
@@ -68,13 +74,13 @@ class Dispatcher:
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Bring back what a platform before left, then keep the books and the time until cancelled."""
-        self._counts = await self._store.transact(table.count_jobs)
+        self._tally = Tally(await self._store.transact(table.count_jobs))
         left = await self._store.transact(table.unfinished_jobs)
         async with anyio.create_task_group() as group:
             self._group = group
             await group.start(self.ledger.run)
             self._restore(left)
-            group.start_soon(self._keep_time)
+            group.start_soon(self._time.run)
             task_status.started()
 
     def _restore(self, left: tuple[StoredJob, ...]) -> None:
@@ -103,6 +109,8 @@ class Dispatcher:
         self._active[row.id] = job
         self._queue(row.endpoint_id).put(job)
         self._jobs_changed(row.endpoint_id)
+        if row.endpoint_id in self._closed:  # since it was found to be there
+            await self._end(job, JobStatus.CANCELLED, error=self._closed[row.endpoint_id])
         return job
 
     async def find(self, endpoint_id: EndpointId, job_id: JobId) -> ActiveJob | None:
@@ -114,8 +122,8 @@ class Dispatcher:
 
     async def cancel(self, job: ActiveJob) -> None:
         """End a job that is not final; one in progress is also stopped in its worker."""
-        if job.is_closing or job.row.status.is_final:
-            await self._settled(job)
+        if job.is_closing:
+            await job.final.wait()
             return
         self._stop_in_worker(job)
         await self._end(job, JobStatus.CANCELLED)
@@ -129,39 +137,27 @@ class Dispatcher:
 
     async def retry(self, job: ActiveJob) -> None:
         """Queue a failed or timed-out job anew, as if it had just come."""
-        row = job.row
-        fresh = StoredJob(
-            id=row.id,
-            endpoint_id=row.endpoint_id,
-            input_json=row.input_json,
-            created_at=_now(),
-            attempts=row.attempts + 1,
-            is_sync=row.is_sync,
-            webhook=row.webhook,
-            policy=row.policy,
-        )
+        row, fresh = job.row, job.row.anew(_now())
         await self.ledger.write(partial(table.update_job, job=fresh))
         self._recent.pop(row.id, None)
         again = ActiveJob(fresh)
         self._active[row.id] = again
-        self._count(row.endpoint_id, retried=1)
+        self._tally.retried(row.endpoint_id)
         self._queue(row.endpoint_id).put(again)
         self._jobs_changed(row.endpoint_id)
 
     def counts(self, endpoint_id: EndpointId) -> JobCounts:
         queue = self._queues.get(endpoint_id)
-        counts = self._counts.get(endpoint_id, JobCounts())
-        if queue is None:
-            return counts
-        return counts.model_copy(update={"in_queue": len(queue.pending), "in_progress": len(queue.in_progress)})
+        waiting, running = (len(queue.pending), len(queue.in_progress)) if queue is not None else (0, 0)
+        return self._tally.read(endpoint_id, in_queue=waiting, in_progress=running)
 
     # --- what workers ask
 
     async def take(self, worker: RunningWorker, limit: int, *, has_work: bool) -> list[ActiveJob]:
         """Hold a worker's request for jobs. Its first one is also how it says that it is ready."""
         worker.stopping.clear()
-        if not has_work:
-            self._look_for_lost_results(worker)
+        if not has_work and self._group is not None:
+            self.results.suspect(worker, self._group)
         if not worker.is_ready:
             worker.mark_ready()
             self._fleet.changed(worker)
@@ -202,15 +198,10 @@ class Dispatcher:
         chunk = json.dumps(body.get("output"))
         await self.ledger.write(lambda connection: table.insert_chunk(connection, job_id, chunk))
 
-    def heard(self, job_id: str, complaint: str | None) -> None:
-        """A worker's log speaks of a job; `complaint` says that its result could not be sent."""
-        job = self._active.get(JobId(job_id))
-        if job is not None:
-            job.is_started = True
-            job.complaint = complaint or job.complaint
-
     def worker_changed(self, worker: RunningWorker) -> None:
         """It began to serve, or is being stopped."""
+        if worker.gets_work:
+            self._closed.pop(worker.plan.endpoint_id, None)
         queue = self._queues.get(worker.plan.endpoint_id)
         if queue is None:
             return
@@ -233,12 +224,6 @@ class Dispatcher:
         if runtime is not None:
             self._fleet.publish(runtime.plan.environment_id)
 
-    def _count(self, endpoint_id: EndpointId, *, completed: int = 0, failed: int = 0, retried: int = 0) -> None:
-        old = self._counts.get(endpoint_id, JobCounts())
-        self._counts[endpoint_id] = JobCounts(
-            completed=old.completed + completed, failed=old.failed + failed, retried=old.retried + retried
-        )
-
     def _taken(self, worker: RunningWorker, job: ActiveJob) -> None:
         row = job.row
         row.status, row.worker, row.build_id, row.started_at = (
@@ -252,8 +237,7 @@ class Dispatcher:
         job.deadline = time.monotonic() + (policy_ms / 1000 if policy_ms else worker.plan.execution_timeout_s)
         worker.in_hand.add(row.id)
         self.ledger.write_behind(partial(table.update_job, job=row))
-        if job.deadline < self._next_look:
-            self._bell.ring()
+        self._time.new_deadline(job.deadline)
         self._fleet.work_changed(worker)
 
     def _returned(self, worker: RunningWorker, job: ActiveJob) -> None:
@@ -273,27 +257,23 @@ class Dispatcher:
         row = job.row
         if row.attempts < limits.JOB_ATTEMPTS:
             row.attempts += 1
-            self._count(row.endpoint_id, retried=1)
+            self._tally.retried(row.endpoint_id)
             self._say(row.endpoint_id, f"job {row.id} is queued again: {reason}", worker=row.worker)
             self.ledger.write_behind(partial(table.drop_chunks, job_id=row.id))
             self._queue_again(job)
         else:
-            self._soon(job, JobStatus.FAILED, f"given up after {row.attempts} attempts: {reason}")
+            self._fail_soon(job, f"given up after {row.attempts} attempts: {reason}")
         self._jobs_changed(row.endpoint_id)
 
-    def _soon(self, job: ActiveJob, status: JobStatus, error: str) -> None:
-        """End a job from a place that cannot wait for the store."""
+    def _fail_soon(self, job: ActiveJob, reason: str) -> None:
+        """From a place that cannot wait for the store."""
         if self._group is not None:
-            self._group.start_soon(partial(self._end, job, status, error=error))
+            self._group.start_soon(self._fail, job, reason)
 
     def _say(self, endpoint_id: EndpointId, text: str, *, worker: str | None = None) -> None:
         runtime = self._fleet.endpoint(endpoint_id)
         if runtime is not None:
             self._log(runtime.plan.line(text, worker=worker))
-
-    async def _settled(self, job: ActiveJob) -> None:
-        if job.is_closing:
-            await job.final.wait()
 
     async def _end(self, job: ActiveJob, status: JobStatus, *, error: str | None = None) -> None:
         """The one way to an end. It is told to nobody before it is stored."""
@@ -318,12 +298,10 @@ class Dispatcher:
         self._recent[row.id] = job
         if len(self._recent) > limits.FINAL_JOBS_IN_MEMORY:
             self._recent.pop(next(iter(self._recent)))
-        failed = row.status in {JobStatus.FAILED, JobStatus.TIMED_OUT}
-        completed = row.status is JobStatus.COMPLETED
-        self._count(row.endpoint_id, completed=int(completed), failed=int(failed))
-        if completed or failed:
+        self._tally.ended(row.endpoint_id, row.status)
+        if row.status is not JobStatus.CANCELLED:
             elapsed_ms = (row.delay_ms or 0.0) + (row.execution_ms or 0.0)
-            self._meters.record(row.endpoint_id, elapsed_ms, is_error=failed)
+            self._meters.record(row.endpoint_id, elapsed_ms, is_error=row.status in FAILURES)
         job.final.set()
         self._jobs_changed(row.endpoint_id)
         self.on_final(job)
@@ -335,55 +313,16 @@ class Dispatcher:
         worker.to_stop.append(job.row.id)
         worker.stopping[job.row.id] = time.monotonic() + limits.STOP_JOB_GRACE_S
         worker.bell.ring()
-        self._bell.ring()
+        self._time.new_deadline(worker.stopping[job.row.id])
 
-    def _look_for_lost_results(self, worker: RunningWorker) -> None:
-        """It asks for work with nothing in progress: what we gave it is lost, or its result could not be sent."""
-        if worker.in_hand and self._group is not None:
-            self._group.start_soon(self._miss_results, worker, frozenset(worker.in_hand))
+    async def _fail(self, job: ActiveJob, reason: str) -> None:
+        await self._end(job, JobStatus.FAILED, error=reason)
 
-    async def _miss_results(self, worker: RunningWorker, expected: frozenset[JobId]) -> None:
-        await anyio.sleep(limits.MISSING_RESULT_GRACE_S)
-        for job_id in expected & worker.in_hand:
-            job = self._active.get(job_id)
-            if job is None or job.is_closing or job.row.worker != worker.id:
-                continue
-            if job.is_started:
-                detail = job.complaint or "is it something that JSON cannot hold?"
-                await self._end(job, JobStatus.FAILED, error=f"the worker could not send the result: {detail}")
-            else:
-                worker.in_hand.discard(job_id)
-                self._lost(job, "it never reached its worker")
+    async def _time_out(self, job: ActiveJob, reason: str) -> None:
+        self._stop_in_worker(job)
+        await self._end(job, JobStatus.TIMED_OUT, error=reason)
 
-    # --- time
-
-    async def _keep_time(self) -> None:
-        while True:
-            self._next_look = self._earliest_deadline()
-            with anyio.move_on_after(max(0.0, self._next_look - time.monotonic())):
-                await self._bell.wait()
-            await self._expire(time.monotonic())
-
-    def _earliest_deadline(self) -> float:
-        now = time.monotonic()
-        running = (job.deadline for queue in self._queues.values() for job in queue.in_progress.values())
-        stopping = (when for worker in self._fleet.workers() for when in worker.stopping.values())
-        return min((now + limits.TTL_CHECK_S, *running, *stopping))
-
-    async def _expire(self, now: float) -> None:
-        for queue in tuple(self._queues.values()):
-            for job in tuple(queue.in_progress.values()):
-                if job.deadline <= now:
-                    self._stop_in_worker(job)
-                    await self._end(job, JobStatus.TIMED_OUT, error="its execution took too long")
-            for job in tuple(queue.pending):
-                ttl_s = job.row.policy.ttl_ms / 1000 if job.row.policy.ttl_ms else limits.JOB_TTL_S
-                if (_now() - job.row.created_at).total_seconds() > ttl_s:
-                    await self._end(job, JobStatus.TIMED_OUT, error="no worker took it in time")
-        for worker in self._fleet.workers():
-            if any(when <= now for when in worker.stopping.values()):
-                worker.stopping.clear()
-                self._replace_worker(worker, "it does not let go of a job that was stopped")
+    # --- housekeeping
 
     async def prune(self) -> None:
         """Forget the oldest ended jobs."""
@@ -392,7 +331,9 @@ class Dispatcher:
 
     async def close_endpoint(self, endpoint_id: EndpointId, reason: str) -> None:
         """The endpoint is gone: what waits is cancelled with a word. What is in hand ends with its worker."""
-        try:
+        self._closed[endpoint_id] = reason
+        with suppress(FlashTuiError):  # the platform is stopping: the next start finds them in the queue
             await self.purge(endpoint_id, reason)
-        except FlashTuiError:  # the rows went with the endpoint
-            self._queues.pop(endpoint_id, None)
+        queue = self._queues.get(endpoint_id)
+        if queue is not None and queue.is_idle:
+            del self._queues[endpoint_id]

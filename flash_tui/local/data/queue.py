@@ -57,6 +57,11 @@ class JobQueue:
         self.pending: deque[ActiveJob] = deque()
         self.in_progress: dict[JobId, ActiveJob] = {}
 
+    @property
+    def is_idle(self) -> bool:
+        """No job and no worker waits, and none is in hand."""
+        return not (self.pending or self.in_progress or self._takers)
+
     def put(self, job: ActiveJob) -> None:
         self.pending.append(job)
         self.pump()

@@ -44,6 +44,19 @@ class StoredJob:
     webhook: str | None = None
     policy: JobPolicy = field(default_factory=JobPolicy)
 
+    def anew(self, moment: datetime) -> StoredJob:
+        """The same job as if it had just come, with one more attempt."""
+        return StoredJob(
+            id=self.id,
+            endpoint_id=self.endpoint_id,
+            input_json=self.input_json,
+            created_at=moment,
+            attempts=self.attempts + 1,
+            is_sync=self.is_sync,
+            webhook=self.webhook,
+            policy=self.policy,
+        )
+
     @property
     def delay_ms(self) -> float | None:
         """How long it waited: until a worker took it, or, if none ever did, until it ended."""
@@ -130,8 +143,8 @@ def update_job(connection: sqlite3.Connection, job: StoredJob) -> None:
     """Write all that can change. A job that was removed meanwhile stays removed."""
     connection.execute(
         """
-        UPDATE jobs SET status = ?, output = ?, error = ?, worker = ?, build_id = ?, started_at = ?, ended_at = ?,
-               attempts = ?
+        UPDATE jobs SET status = ?, output = ?, error = ?, worker = ?, build_id = ?, created_at = ?, started_at = ?,
+               ended_at = ?, attempts = ?
         WHERE id = ?
         """,
         (
@@ -140,6 +153,7 @@ def update_job(connection: sqlite3.Connection, job: StoredJob) -> None:
             job.error,
             job.worker,
             job.build_id,
+            as_text(job.created_at),
             _text(job.started_at),
             _text(job.ended_at),
             job.attempts,
