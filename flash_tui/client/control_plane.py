@@ -11,7 +11,6 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-import anyio
 from pydantic import ValidationError
 
 from flash_tui.client import artifacts, operations
@@ -24,6 +23,7 @@ from flash_tui.client.official_release import OfficialReleases
 from flash_tui.client.operations import OfficialApp, OfficialEndpoint, OfficialEnvironment
 from flash_tui.client.polling import Poller
 from flash_tui.client.record_book import BuildFacts, RecordBook, Records
+from flash_tui.client.together import ask_all
 from flash_tui.client.translation import translate_app, translate_builds, translate_endpoint, translate_environment
 from flash_tui.models.app import App, Environment
 from flash_tui.models.build import Build
@@ -39,11 +39,13 @@ from flash_tui.settings import Settings
 
 _MOST_DEPLOYMENTS = 100
 _AT_ONCE = 8
-"""Questions under way at the same time while a state is read."""
+"""Questions of a kind under way at the same time while a state is read."""
 
 
 class Official:
     """Implements `Dialect`."""
+
+    announces_logs = False
 
     def __init__(self, settings: Settings, connection: Connection, graphql: GraphQL, data: DataPlane) -> None:
         self._settings = settings
@@ -55,7 +57,6 @@ class Official:
         """By build id; a manifest's routes never change."""
         self._poller = Poller(self._read_state)
         self._releases = OfficialReleases(connection.target, graphql, data, self._book)
-        self._limiter = anyio.CapacityLimiter(_AT_ONCE)
 
     # --- reading
 
@@ -219,42 +220,34 @@ class Official:
     async def _environments(
         self, official: OfficialApp, builds: Sequence[Build], records: Records
     ) -> tuple[Environment, ...]:
-        found: dict[str, Environment] = {}
-
-        async def read(environment: OfficialEnvironment) -> None:
+        async def read(environment: OfficialEnvironment) -> Environment | None:
             with suppress(NotFound):  # deleted meanwhile
-                found[environment.name] = await self._environment(official, environment, builds, records)
+                return await self._environment(official, environment, builds, records)
+            return None
 
-        async with anyio.create_task_group() as group:
-            for environment in official.flash_environments:
-                group.start_soon(read, environment)
+        read_all = await ask_all(read, official.flash_environments, _AT_ONCE)
+        found = {item.name: item for item in read_all if item is not None}
         return tuple(found[name] for name in self._settings.pipeline.order(tuple(found)))
 
     async def _environment(
         self, app: OfficialApp, listed: OfficialEnvironment, builds: Sequence[Build], records: Records
     ) -> Environment:
-        async with self._limiter:
-            official = await self._graphql.run(operations.ENVIRONMENT, flashEnvironmentId=listed.id)
+        official = await self._graphql.run(operations.ENVIRONMENT, flashEnvironmentId=listed.id)
         routes = await self._routes_of(official.active_build_id)
-        endpoints: dict[str, Endpoint] = {}
 
-        async def read(endpoint: OfficialEndpoint) -> None:
-            health = await self._health(endpoint.id)
-            endpoints[endpoint.id] = translate_endpoint(self._connection.target, endpoint, health, routes)
+        async def read(endpoint: OfficialEndpoint) -> Endpoint:
+            return translate_endpoint(self._connection.target, endpoint, await self._health(endpoint.id), routes)
 
-        async with anyio.create_task_group() as group:
-            for endpoint in official.endpoints or ():
-                group.start_soon(read, endpoint)
-        ordered = tuple(sorted(endpoints.values(), key=lambda endpoint: endpoint.name))
+        endpoints = await ask_all(read, official.endpoints or (), _AT_ONCE)
+        ordered = tuple(sorted(endpoints, key=lambda endpoint: endpoint.name))
         environment = translate_environment(app.name, official, builds, ordered, records)
         await self._releases.observe(environment, records)
         return environment
 
     async def _health(self, endpoint_id: str) -> Health | None:
         """One endpoint that cannot be asked must not hide all others."""
-        async with self._limiter:
-            with suppress(FlashTuiError):
-                return await self._data.health(EndpointId(endpoint_id))
+        with suppress(FlashTuiError):
+            return await self._data.health(EndpointId(endpoint_id))
         return None
 
     async def _routes_of(self, build_id: str | None) -> dict[str, tuple[str, ...]]:

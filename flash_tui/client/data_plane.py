@@ -15,7 +15,7 @@ from pydantic import Field
 from flash_tui.client import limits
 from flash_tui.client.connection import Answer, Connection, dump
 from flash_tui.models.document import Document
-from flash_tui.models.errors import FlashTuiError
+from flash_tui.models.errors import FlashTuiError, TargetUnreachable
 from flash_tui.models.identifiers import EndpointId, JobId
 from flash_tui.models.states import JobStatus
 
@@ -106,11 +106,17 @@ class DataPlane:
 
     async def _until_final(self, endpoint_id: EndpointId, job: JobAnswer) -> JobAnswer:
         await anyio.lowlevel.checkpoint_if_cancelled()
-        pause_s = limits.FIRST_JOB_POLL_S
+        pause_s, failures = limits.FIRST_JOB_POLL_S, 0
         while not job.status.is_final:
             await anyio.sleep(pause_s)
             pause_s = min(pause_s * 1.5, limits.LAST_JOB_POLL_S)
-            job = await self.status(endpoint_id, job.id)
+            try:
+                job = await self.status(endpoint_id, job.id)
+                failures = 0
+            except TargetUnreachable:
+                failures += 1
+                if failures == limits.STATUS_ATTEMPTS:
+                    raise
         return job
 
     async def submit(self, endpoint_id: EndpointId, value: object) -> JobAnswer:

@@ -44,6 +44,11 @@ class Dialect(Protocol):
     Every method raises `TargetUnreachable`, `Unauthorised`, `NotFound` and the rest of the family as they apply.
     """
 
+    @property
+    def announces_logs(self) -> bool:
+        """Whether `events` brings log lines; else they have to be asked for."""
+        ...
+
     async def state(self, app: str | None = None) -> PlatformState: ...
 
     def events(self, cursor: int, app: str | None = None) -> AsyncGenerator[tuple[int, Event]]:

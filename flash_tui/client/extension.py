@@ -8,7 +8,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 import anyio
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from flash_tui.client import artifacts, limits
 from flash_tui.client.connection import Connection
@@ -19,6 +19,7 @@ from flash_tui.client.graphql import GraphQL
 from flash_tui.models.app import App, Environment
 from flash_tui.models.build import Build
 from flash_tui.models.deployment import Deployment, ReleaseRequest
+from flash_tui.models.document import Document
 from flash_tui.models.events import Event, PlatformState
 from flash_tui.models.identifiers import BuildId, DeploymentId, EndpointId
 from flash_tui.models.job import Job
@@ -31,7 +32,14 @@ _DEPLOYMENTS: TypeAdapter[tuple[Deployment, ...]] = TypeAdapter(tuple[Deployment
 _LOGS: TypeAdapter[tuple[LogLine, ...]] = TypeAdapter(tuple[LogLine, ...])
 _JOBS: TypeAdapter[tuple[Job, ...]] = TypeAdapter(tuple[Job, ...])
 _FILES: TypeAdapter[tuple[BuildFile, ...]] = TypeAdapter(tuple[BuildFile, ...])
-_CAPABILITIES: TypeAdapter[frozenset[str]] = TypeAdapter(frozenset[str])
+
+
+class _Capabilities(Document):
+    version: str = ""
+    capabilities: frozenset[str]
+
+
+_CAPABILITIES = TypeAdapter(_Capabilities)
 
 
 async def find_capabilities(connection: Connection) -> frozenset[str]:
@@ -50,13 +58,16 @@ async def find_capabilities(connection: Connection) -> frozenset[str]:
         return frozenset()
     if answer.is_error:
         raise refusal(connection.target, url, answer.status, answer.content)
-    raw = connection.parse(answer)
-    named = cast("dict[str, Any]", raw).get("capabilities") if isinstance(raw, dict) else None
-    return connection.adapt(_CAPABILITIES, named, url)
+    try:
+        return _CAPABILITIES.validate_json(answer.content).capabilities
+    except ValidationError:
+        return frozenset()  # somebody's web page: whatever it is, it is not our extension
 
 
 class Extension:
     """Implements `Dialect`."""
+
+    announces_logs = True
 
     def __init__(self, connection: Connection, graphql: GraphQL) -> None:
         base = connection.target.extension_url

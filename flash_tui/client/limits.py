@@ -35,6 +35,8 @@ RUNSYNC_WAIT_MS: Final = 1000
 RUNSYNC_ANSWER_S: Final = 15.0
 FIRST_JOB_POLL_S: Final = 0.1
 LAST_JOB_POLL_S: Final = 2.0
+STATUS_ATTEMPTS: Final = 5
+"""A job goes on while its caller cannot ask for it. Source: runpod_flash `endpoint.py:Endpoint.wait`."""
 HTTP_CALL_S: Final = 330.0
 """For a load-balanced endpoint's answer. Source: the cloud's 5.5 minutes."""
 
@@ -44,6 +46,7 @@ LAST_STATE_POLL_S: Final = 15.0
 HEALTHY_WITHIN_S: Final = 600.0
 """For the endpoints of a target without releases to come up. Source: runpod_flash `cli/utils/deployment.py`."""
 HEALTH_POLL_S: Final = 1.0
+LOG_POLL_S: Final = 2.0
 
 MAX_ANSWER_BYTES: Final = 64 * MIB
 MAX_EVENT_BYTES: Final = 16 * MIB

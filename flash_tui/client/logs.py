@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
+import anyio
+
+from flash_tui.client import limits
 from flash_tui.client.dialect import Dialect
 from flash_tui.models.events import LogsWritten, StreamReset
 from flash_tui.models.log import LogLine
@@ -54,6 +57,9 @@ async def follow_logs(dialect: Dialect, query: LogQuery) -> AsyncGenerator[LogLi
 
 async def _batches(dialect: Dialect, query: LogQuery, cursor: int, seen: _Seen) -> AsyncGenerator[tuple[LogLine, ...]]:
     """Lines as events bring them, until the stream cannot be followed any further from its cursor."""
+    if not dialect.announces_logs:
+        async for lines in _polled(dialect, query, seen):
+            yield lines
     async with aclosing(dialect.events(cursor, query.app)) as events:
         async for _, event in events:
             if isinstance(event, StreamReset):
@@ -61,6 +67,14 @@ async def _batches(dialect: Dialect, query: LogQuery, cursor: int, seen: _Seen) 
             if isinstance(event, LogsWritten):
                 missed = event.dropped and seen.last is not None
                 yield await _read(dialect, query, seen.last) if missed else event.lines
+
+
+async def _polled(dialect: Dialect, query: LogQuery, seen: _Seen) -> AsyncGenerator[tuple[LogLine, ...]]:
+    """Never ends by itself."""
+    since = seen.last or datetime.now(UTC)
+    while True:
+        await anyio.sleep(limits.LOG_POLL_S)
+        yield await _read(dialect, query, seen.last or since)
 
 
 async def _read(dialect: Dialect, query: LogQuery, since: datetime | None) -> tuple[LogLine, ...]:

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
-
 from flash_tui.build.diff import manifest_changes, source_changes
 from flash_tui.client.dialect import Dialect
+from flash_tui.client.together import ask_all
 from flash_tui.deploy.deployer import Deployer, Report, Wish, silent
 from flash_tui.deploy.plan import find_build, is_same_artifact, promotion_stages, refuse_gone, serving
 from flash_tui.deploy.results import released
@@ -108,19 +107,13 @@ async def differences(dialect: Dialect, before: BuildReference | None, after: Bu
     """
     if before is not None and before.id == after.id:
         return ()
-    contents: dict[str, _Content] = {}
-
-    async def read(build: BuildReference) -> None:
-        contents[build.id] = await _read(dialect, build)
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(read, after)
-        if before is not None:
-            group.start_soon(read, before)
-    new = contents[after.id]
     if before is None:
-        return manifest_changes(None, new.manifest)
-    old = contents[before.id]
+        return manifest_changes(None, await dialect.manifest(BuildId(after.id)))
+
+    async def read(build: BuildReference) -> _Content:
+        return await _read(dialect, build)
+
+    old, new = await ask_all(read, (before, after), at_once=2)
     changes = manifest_changes(old.manifest, new.manifest)
     if old.files is None or new.files is None:
         return changes

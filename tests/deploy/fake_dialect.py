@@ -26,6 +26,7 @@ from tests.builders import APP, NOW, a_reference, an_app, an_environment
 class FakeDialect:
     """Implements `client.dialect.Dialect`."""
 
+    announces_logs: bool = True
     held: dict[str, Environment] = field(default_factory=dict)
     """Environments by name."""
     kept: tuple[Build, ...] = ()
