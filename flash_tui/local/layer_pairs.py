@@ -113,7 +113,8 @@ class LayerPairs:
         interpreter = await self._interpreter(official if record is None else record.platform, app_dir)
         generation = await anyio.to_thread.run_sync(_bundled_generation, app_dir)
         base = await self._layers.base(generation, interpreter)
-        return Ground(LayerPair(interpreter.path, base.folder), frozenset({base.key}))
+        # The tree is its own dependency layer: over a layer, it would make each worker start afresh (1 to 2 s).
+        return Ground(LayerPair(interpreter.path, base.folder, app_dir), frozenset({base.key}))
 
     async def _layer(self, key: LayerKey) -> Layer:
         found = await anyio.to_thread.run_sync(self._layers.find, key)

@@ -138,7 +138,7 @@ async def test_a_whole_artifact_of_ours_without_its_layer_brings_its_own_package
     received = await artifacts.receive(chunks(content), len(content))
     assert await artifacts.record_of(received.digest) == upload.record
     prepared = await artifacts.prepare((await register(store, upload)).id)
-    assert prepared.pair.dependencies is None
+    assert prepared.pair.dependencies == prepared.app_dir
     assert {"library.py", "worker.py"} <= {path.name for path in prepared.app_dir.iterdir()}
 
 
@@ -162,7 +162,7 @@ async def test_an_artifact_of_the_official_tool_runs_over_the_base_of_its_own_sd
     made = upload.model_copy(update={"digest": received.digest})
     prepared = await artifacts.prepare((await register(store, made, is_ours=False)).id)
     assert prepared.pair.base.name.startswith("base-1.20-")
-    assert prepared.pair.dependencies is None
+    assert prepared.pair.dependencies == prepared.app_dir
     (held,) = [key for key, holders in layers.holders.items() if holders]
     assert held == prepared.pair.base.name
     await artifacts.remove(received.digest)
