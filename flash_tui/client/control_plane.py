@@ -56,7 +56,7 @@ class Official:
         self._routes: dict[str, dict[str, tuple[str, ...]]] = {}
         """By build id; a manifest's routes never change."""
         self._poller = Poller(self._read_state)
-        self._releases = OfficialReleases(connection.target, graphql, data, self._book)
+        self._releases = OfficialReleases(connection, graphql, data, self._book)
 
     # --- reading
 

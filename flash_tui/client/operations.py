@@ -53,6 +53,11 @@ class OfficialEndpoint(_Answer):
     def is_load_balanced(self) -> bool:
         return self.type == "LB"
 
+    @property
+    def resource_name(self) -> str:
+        """The name in the manifest: with flash boot the official tool cuts a trailing `-fb`, so it may stand there."""
+        return (self.name or self.id).removesuffix("-fb").rstrip()
+
 
 class OfficialVolume(_Answer):
     id: str

@@ -4,42 +4,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from flash_tui.client import operations
+from flash_tui.client.connection import Connection
 from flash_tui.client.graphql import GraphQL
 from flash_tui.client.operations import OfficialEndpoint, OfficialEnvironment
-from flash_tui.client.target import Target
+from flash_tui.client.volumes import create_volume
 from flash_tui.models.app import Environment
-from flash_tui.models.identifiers import BuildId
+from flash_tui.models.identifiers import BuildId, EndpointId
 
 _COPIED = ("workersMin", "workersMax", "idleTimeout", "scalerType", "scalerValue", "gpuIds", "instanceIds", "locations")
 _GPU_ONLY: Mapping[str, object] = {"gpuCount": 1, "allowedCudaVersions": ""}
 _DISK_GB = 64
+_VOLUME_GB = 100
+_DATA_CENTER = "EU-RO-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """An endpoint that must come up."""
+
+    id: EndpointId
+    name: str
+    workers_min: int
 
 
 class Provisioner:
     """Makes what a manifest lists."""
 
-    def __init__(self, target: Target, graphql: GraphQL) -> None:
-        self._target = target
+    def __init__(self, connection: Connection, graphql: GraphQL) -> None:
+        self._connection = connection
+        self._target = connection.target
         self._graphql = graphql
 
-    async def provision(self, environment: Environment, build_id: BuildId) -> tuple[tuple[str, int], ...]:
-        """Create or update an endpoint per resource, remove those without one; (id, least workers) of each."""
+    async def provision(self, environment: Environment, build_id: BuildId) -> tuple[Provisioned, ...]:
+        """Create or update an endpoint per resource, remove those without one."""
         manifest = (await self._graphql.run(operations.BUILD, input=build_id)).manifest or {}
         official = await self._graphql.run(operations.ENVIRONMENT, flashEnvironmentId=environment.id)
-        known = {endpoint.name: endpoint for endpoint in official.endpoints or ()}
+        known = {endpoint.resource_name: endpoint for endpoint in official.endpoints or ()}
         resources = _resources(manifest)
         made: dict[str, OfficialEndpoint] = {}
         for name, resource in resources.items():
             variables = self._variables(environment, name, resource, manifest)
             made[name] = await self._save(official, name, resource, known.get(name), variables)
-        for name in known.keys() - made.keys():
-            await self._graphql.run(operations.DELETE_ENDPOINT, id=known[name].id)
+        kept = {endpoint.id for endpoint in made.values()}
+        for endpoint in official.endpoints or ():
+            if endpoint.id not in kept:  # its resource is gone, or it is a double that another tool made
+                await self._graphql.run(operations.DELETE_ENDPOINT, id=endpoint.id)
         await self._note_endpoints(build_id, manifest, resources, made)
-        return tuple((endpoint.id, int(resources[name].get("workersMin") or 0)) for name, endpoint in made.items())
+        return tuple(
+            Provisioned(EndpointId(endpoint.id), name, int(resources[name].get("workersMin") or 0))
+            for name, endpoint in made.items()
+        )
 
     async def _save(
         self,
@@ -49,7 +68,7 @@ class Provisioner:
         known: OfficialEndpoint | None,
         variables: Mapping[str, str],
     ) -> OfficialEndpoint:
-        wanted = endpoint_input(environment.id, name, resource)
+        wanted = endpoint_input(environment.id, name, resource, await self._volumes(resource))
         if known is None:
             wanted["template"] = template_input(name, resource, variables)
             return await self._graphql.run(operations.SAVE_ENDPOINT, input=wanted)
@@ -60,6 +79,18 @@ class Provisioner:
         saved = await self._graphql.run(operations.SAVE_ENDPOINT, input=wanted)
         await self._save_template(name, resource, saved.template_id or current.template_id, variables)
         return saved
+
+    async def _volumes(self, resource: Mapping[str, Any]) -> list[str]:
+        """Ids of the volumes that a resource names; those that do not exist yet are made."""
+        found: list[str] = []
+        for volume in wanted_volumes(resource):
+            if volume.get("id"):
+                found.append(str(volume["id"]))
+                continue
+            size, place = int(volume.get("size") or _VOLUME_GB), str(volume.get("dataCenterId") or _DATA_CENTER)
+            made = await create_volume(self._connection, str(volume.get("name") or ""), size, place)
+            found.append(made.id)
+        return found
 
     async def _save_template(
         self, name: str, resource: Mapping[str, Any], template_id: str | None, variables: Mapping[str, str]
@@ -126,8 +157,20 @@ def _resources(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: cast("dict[str, Any]", item) for name, item in listed.items() if isinstance(item, dict)}
 
 
-def endpoint_input(environment_id: str, name: str, resource: Mapping[str, Any]) -> dict[str, Any]:
-    """The `EndpointInput` of a resource, without its template."""
+def wanted_volumes(resource: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a resource says about its volumes: {name, id?, size, dataCenterId} each."""
+    listed: object = resource.get("networkVolumes")
+    rows = cast("list[object]", listed) if isinstance(listed, list) else [resource.get("networkVolume")]
+    found = [cast("dict[str, Any]", row) for row in rows if isinstance(row, dict)]
+    if not found and resource.get("networkVolumeId"):
+        return [{"id": resource["networkVolumeId"]}]
+    return list(found)
+
+
+def endpoint_input(
+    environment_id: str, name: str, resource: Mapping[str, Any], volumes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The `EndpointInput` of a resource, without its template. `volumes` are ids."""
     wanted: dict[str, Any] = {key: resource[key] for key in _COPIED if resource.get(key) is not None}
     wanted |= {
         "name": name,
@@ -141,8 +184,10 @@ def endpoint_input(environment_id: str, name: str, resource: Mapping[str, Any]) 
         wanted |= _GPU_ONLY
         if resource.get("minCudaVersion"):
             wanted["minCudaVersion"] = resource["minCudaVersion"]
-    if resource.get("networkVolumeId"):
-        wanted["networkVolumeId"] = resource["networkVolumeId"]
+    if len(volumes) == 1:
+        wanted["networkVolumeId"] = volumes[0]
+    elif volumes:
+        wanted["networkVolumeIds"] = [{"networkVolumeId": volume} for volume in volumes]
     return wanted
 
 

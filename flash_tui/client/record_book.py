@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
@@ -17,11 +18,15 @@ from typing import Any, cast
 import anyio.to_thread
 from pydantic import ValidationError
 
+from flash_tui.client import limits
 from flash_tui.models.deployment import Deployment
 from flash_tui.models.document import Document
+from flash_tui.models.errors import Interrupted
 from flash_tui.models.identifiers import BuildId, Digest
 from flash_tui.models.states import Cause, Outcome
 from flash_tui.paths import Home
+
+_LONGEST_ACT = timedelta(seconds=limits.HEALTHY_WITHIN_S + 300)
 
 
 class BuildFacts(Document):
@@ -69,7 +74,7 @@ class RecordBook:
 
     async def read(self) -> Records:
         """All there is; lines that cannot be read are passed over."""
-        return await anyio.to_thread.run_sync(_read, self.path)
+        return await anyio.to_thread.run_sync(_read, self.path, datetime.now(UTC))
 
     async def write_deployment(self, deployment: Deployment) -> None:
         await self._write("deployment", deployment)
@@ -96,14 +101,25 @@ def _append(path: Path, line: str) -> None:
         os.close(descriptor)
 
 
-def _read(path: Path) -> Records:
+def _read(path: Path, now: datetime) -> Records:
     records = Records()
     for line in _lines(path):
         try:
             _take(records, line)
         except ValidationError:
             continue
+    records.deployments = {key: _closed(item, now) for key, item in records.deployments.items()}
     return records
+
+
+def _closed(deployment: Deployment, now: datetime) -> Deployment:
+    """A record that its writer did not live to end is ended."""
+    gave_up_at = deployment.started_at + _LONGEST_ACT
+    if deployment.outcome is not None or now < gave_up_at:
+        return deployment
+    what = "the program that did this ended before it was done"
+    error = Interrupted(what, where=f"{deployment.app} {deployment.environment}").document()
+    return deployment.model_copy(update={"outcome": Outcome.FAILED, "ended_at": gave_up_at, "error": error})
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from flash_tui.client.record_book import Records
 from flash_tui.client.target import Target
 from flash_tui.models.app import App, Environment, Volume
 from flash_tui.models.build import Build, BuildReference
+from flash_tui.models.deployment import Deployment
 from flash_tui.models.endpoint import Endpoint, JobCounts, Worker
 from flash_tui.models.identifiers import AppId, BuildId, EndpointId, EnvironmentId, VolumeId, WorkerId
 from flash_tui.models.states import EndpointKind, EndpointState, EnvironmentState, Outcome, WorkerState
@@ -84,7 +85,7 @@ def translate_environment(
         id=EnvironmentId(official.id),
         app=app,
         name=official.name,
-        state=_state(official, build, last.outcome if last is not None else None),
+        state=_state(official, build, last),
         error=last.error if last is not None and last.outcome == Outcome.FAILED else None,
         build=build,
         previous_build=success.from_build if success is not None else None,
@@ -106,11 +107,9 @@ def _unknown(build_id: str) -> BuildReference:
     return BuildReference(id=BuildId(build_id), version=None, digest=None)
 
 
-def _state(
-    official: OfficialEnvironment, build: BuildReference | None, last_outcome: Outcome | None
-) -> EnvironmentState:
-    if last_outcome == Outcome.FAILED:
-        return EnvironmentState.FAILED
+def _state(official: OfficialEnvironment, build: BuildReference | None, last: Deployment | None) -> EnvironmentState:
+    if last is not None and last.outcome in {None, Outcome.FAILED}:
+        return EnvironmentState.DEPLOYING if last.outcome is None else EnvironmentState.FAILED
     if build is None:
         return EnvironmentState.PENDING
     word = official.state or ""
@@ -127,7 +126,7 @@ def translate_endpoint(
 ) -> Endpoint:
     """`routes`: by resource name, from the manifest of the build that serves. `health` None: it could not be asked."""
     kind = EndpointKind.LOAD_BALANCED if official.is_load_balanced else EndpointKind.QUEUE
-    name = official.name or official.id
+    name = official.resource_name
     health = health or Health()
     return Endpoint(
         name=name,

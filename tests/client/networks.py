@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 
+import anyio
 import httpx
 
 from flash_tui.client.connection import Connection
@@ -21,7 +22,11 @@ def a_target(origin: str = ORIGIN) -> Target:
 
 
 def a_connection(handler: Handler, target: Target | None = None) -> Connection:
-    return Connection(target or a_target(), httpx.MockTransport(handler))
+    async def handle(request: httpx.Request) -> httpx.Response:
+        await anyio.lowlevel.checkpoint()  # as a real network, it can be interrupted
+        return handler(request)
+
+    return Connection(target or a_target(), httpx.MockTransport(handle))
 
 
 def answers(status: int = 200, document: object = None, **options: object) -> Handler:
