@@ -63,8 +63,7 @@ async def upload_whole(
         with_key=False,  # the URL is signed; its host may be another's
     )
     if answer.is_error:
-        where = prepared.upload_url.partition("?")[0]  # the rest is the signature
-        raise refusal(connection.target, where, answer.status, answer.content)
+        raise refusal(connection.target, prepared.upload_url, answer.status, answer.content)
     finalized = await graphql.run(
         FINALIZE_UPLOAD,
         input={"flashAppId": app_id, "objectKey": prepared.object_key, "manifest": parts.upload.manifest},

@@ -65,12 +65,12 @@ def transport_errors(target: Target, url: str) -> Generator[None]:
     try:
         yield
     except httpx.UnsupportedProtocol as error:
-        raise UsageError(f"{url} cannot be asked for: {error}", where=target.name) from error
+        raise UsageError(f"{_place(url)} cannot be asked for: {error}", where=target.name) from error
     except httpx.InvalidURL as error:
-        raise UsageError(f"{url} is not a URL: {error}", where=target.name) from error
+        raise UsageError(f"{_place(url)} is not a URL: {error}", where=target.name) from error
     except httpx.TransportError as error:
         what = next((text for kind, text in _TRANSPORT if isinstance(error, kind)), "failed")
-        raise TargetUnreachable(f"{target.name} {what}", where=url, hint=target.start_hint) from error
+        raise TargetUnreachable(f"{target.name} {what}", where=_place(url), hint=target.start_hint) from error
     except httpx.HTTPError as error:
         raise unreadable(target, url, str(error)) from error
 
@@ -78,7 +78,7 @@ def transport_errors(target: Target, url: str) -> Generator[None]:
 def unreadable(target: Target, url: str, why: str) -> FlashTuiError:
     """An answer that is not of the protocol."""
     hint = "check that the target is a Flash platform and that no proxy answers in its place"
-    return FlashTuiError(f"{target.name} answered something else than expected: {why}", where=url, hint=hint)
+    return FlashTuiError(f"{target.name} answered something else than expected: {why}", where=_place(url), hint=hint)
 
 
 def refusal(target: Target, url: str, status: int, content: bytes) -> FlashTuiError:
@@ -91,7 +91,7 @@ def refusal(target: Target, url: str, status: int, content: bytes) -> FlashTuiEr
         return error_from_document(document)
     text = _shown(content)
     told = f": {text}" if text else ""
-    return family(f"{target.name} answered {status}{told}", where=url, hint=_hint(target, family))
+    return family(f"{target.name} answered {status}{told}", where=_place(url), hint=_hint(target, family))
 
 
 def unauthorised(target: Target, url: str, said: str = "") -> Unauthorised:
@@ -101,7 +101,7 @@ def unauthorised(target: Target, url: str, said: str = "") -> Unauthorised:
         hint = "start the platform anew: flash-tui platform stop, then again"
     else:
         hint = f"the key comes from {target.token_source}; `flash-tui login` stores another"
-    return Unauthorised(f"{target.name} refuses the key of {target.token_source}{told}", where=url, hint=hint)
+    return Unauthorised(f"{target.name} refuses the key of {target.token_source}{told}", where=_place(url), hint=hint)
 
 
 def error_document(content: bytes) -> ErrorDocument | None:
@@ -119,6 +119,11 @@ def first_problem(error: ValidationError) -> str:
     first = cast("dict[str, Any]", error.errors(include_url=False, include_input=False)[0])
     place = ".".join(str(part) for part in first["loc"])
     return f"{place}: {first['msg']}" if place else str(first["msg"])
+
+
+def _place(url: str) -> str:
+    """An address without its query: a signature is as good as a key."""
+    return url.partition("?")[0]
 
 
 def _shown(content: bytes) -> str:
