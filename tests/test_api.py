@@ -189,4 +189,4 @@ async def test_a_build_needs_no_platform(shop: Client, tmp_path: Path) -> None:
     root = a_project(tmp_path / "alone")
     built = await Client(settings_for(root, tmp_path / "home", shop.settings.home.layers)).build()
     assert built.path == str(root / ".flash" / "artifact.tar.gz")
-    assert not (tmp_path / "home" / "platform").exists()  # noqa: ASYNC240 - one look
+    assert not (tmp_path / "home" / "platform").exists()
