@@ -62,3 +62,8 @@ def next_step(state: State, now: float) -> Step:
     if state.paused is not None or (state.retry_at is not None and now < state.retry_at):
         return "wait"
     return "start" if state.forced or state.is_dirty else "wait"
+
+
+def changed_paths(before: Files, after: Files) -> tuple[str, ...]:
+    """What was added, changed or removed, sorted."""
+    return tuple(sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path)))

@@ -18,9 +18,8 @@ from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 from flash_tui.build.project import Project, open_project
 from flash_tui.build.snapshot import Snapshot, take_snapshot
 from flash_tui.settings import Settings
-from flash_tui.watch.decide import Files
+from flash_tui.watch.decide import Files, changed_paths
 from flash_tui.watch.litter import is_litter
-from flash_tui.watch.session import changed_paths
 from flash_tui.watch.settling import Batch
 
 UNPACKED_INPUTS = (".env", ".gitignore")

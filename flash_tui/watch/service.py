@@ -60,7 +60,8 @@ async def run_watch(
         with Journal(settings.home.watch_journal(settings.project, environment), header) as journal:
 
             def tell(event: WatchEvent) -> None:
-                journal.write(event)
+                with suppress(OSError):  # a full disk: who reads our output still hears
+                    journal.write(event)
                 emit(event)
 
             service = _Service(settings, environment, tell)

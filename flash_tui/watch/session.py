@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 import anyio
 
@@ -19,76 +18,10 @@ from flash_tui.models.errors import Conflict, ErrorDocument, FlashTuiError, Targ
 from flash_tui.models.release import StageReport
 from flash_tui.models.states import Outcome, Stage
 from flash_tui.models.watch_events import WatchEvent
-from flash_tui.watch.decide import Files, State, next_step
+from flash_tui.watch.decide import Files, State, changed_paths, next_step
+from flash_tui.watch.generation import Prepared, Released, Ticket, Uploaded, Work
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """One generation: what is to go live, and since when somebody waits for it."""
-
-    generation: int
-    files: Files
-    paths: tuple[str, ...]
-    """What differs from what is live."""
-    saved_at: float
-    """Monotonic."""
-    stages_ms: Mapping[str, float] = field(default_factory=dict[str, float])
-    """What was timed before the session heard of it: notice, settle, check."""
-
-
-@dataclass(frozen=True, slots=True)
-class Uploaded:
-    """A build the platform has."""
-
-    build_id: str
-    version: int | None
-    digest: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """How a release ended."""
-
-    outcome: Outcome
-    error: ErrorDocument | None = None
-    timings_ms: Mapping[str, float] = field(default_factory=dict[str, float])
-
-
-class Prepared(Protocol):
-    """A build, made and not yet handed over."""
-
-    @property
-    def files(self) -> Files:
-        """What was built: what is in the folder may have moved on since the session was told."""
-        ...
-
-    @property
-    def timings_ms(self) -> Mapping[str, float]: ...
-
-
-Report = Callable[[StageReport], None]
-
-
-class Work(Protocol):
-    """What a generation asks of the rest of the program. Errors are `FlashTuiError`s."""
-
-    async def build(self, report: Report) -> Prepared:
-        """Build what is in the folder, a check of its syntax first. Cancelled when superseded."""
-        ...
-
-    async def upload(self, prepared: Prepared, report: Report) -> Uploaded:
-        """Give the platform what it lacks of the build. Cancelled when superseded."""
-        ...
-
-    async def release(self, uploaded: Uploaded, ticket: Ticket, report: Report, stop: anyio.Event) -> Released:
-        """Bring the environment to the build. When `stop` is set before the commit, it ends without an effect."""
-        ...
-
-    async def went_live(self, ticket: Ticket, uploaded: Uploaded) -> None:
-        """Remember it, for the next start."""
-        ...
 
 
 class _Attempt:
@@ -270,6 +203,9 @@ class Session:
             self._conflict(attempt, error)
         except FlashTuiError as error:
             self._fail(attempt, error.document())
+        except OSError as error:  # a full disk, a folder that may not be read: the next save may find it mended
+            what = f"{error.strerror or error}"
+            self._fail(attempt, ErrorDocument(code="failed", what=what, where=str(error.filename or "")))
         finally:
             self._attempt = None
             self.state.running = None
@@ -391,11 +327,6 @@ class Session:
         generation = attempt.ticket.generation if attempt is not None else self._generation
         values = {"event": event, "at": datetime.now(UTC), "generation": generation, **fields}
         self._emit_event(WatchEvent.model_validate(values))
-
-
-def changed_paths(before: Files, after: Files) -> tuple[str, ...]:
-    """What was added, changed or removed, sorted."""
-    return tuple(sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path)))
 
 
 def in_order(stages_ms: Mapping[str, float]) -> dict[str, float]:

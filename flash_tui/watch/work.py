@@ -27,8 +27,8 @@ from flash_tui.models.states import Cause, Outcome, Stage
 from flash_tui.settings import LOCAL_TARGET, Settings
 from flash_tui.watch.decide import Files
 from flash_tui.watch.folder import Folder
+from flash_tui.watch.generation import Prepared, Released, Report, Ticket, Uploaded
 from flash_tui.watch.memory import recall, remember
-from flash_tui.watch.session import Prepared, Released, Report, Ticket, Uploaded
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,7 +39,7 @@ NOTE_PATHS = 3
 
 @dataclass(frozen=True, slots=True)
 class BuiltHere:
-    """A build of the watched folder. Implements `session.Prepared`."""
+    """A build of the watched folder. Implements `generation.Prepared`."""
 
     build: PreparedBuild
     files: Files
@@ -50,7 +50,7 @@ class BuiltHere:
 
 
 class Workshop:
-    """Builds and releases for one watch. Implements `session.Work`; an async context manager."""
+    """Builds and releases for one watch. Implements `generation.Work`; an async context manager."""
 
     def __init__(self, settings: Settings, environment: str, folder: Folder) -> None:
         self._settings = settings
@@ -109,7 +109,8 @@ class Workshop:
                 generation=self._base + ticket.generation,
             )
 
-        await anyio.to_thread.run_sync(write)
+        with suppress(OSError):  # at worst the next start deploys what is live already
+            await anyio.to_thread.run_sync(write)
 
     async def warm(self) -> None:
         """Be ready for the first save. What fails here is told when it is needed."""

@@ -17,7 +17,8 @@ from flash_tui.models.errors import BuildFailed, TargetUnreachable
 from flash_tui.models.states import Outcome
 from flash_tui.models.watch_events import WatchEvent
 from flash_tui.watch.decide import MAX_SUPERSEDED, MAX_SUPERSEDING_S, State, next_step
-from flash_tui.watch.session import Released, Report, Session, Ticket, Uploaded
+from flash_tui.watch.generation import Released, Report, Ticket, Uploaded
+from flash_tui.watch.session import Session
 
 pytestmark = pytest.mark.anyio
 DEADLINE_S = 10
