@@ -12,6 +12,9 @@ from typing import Any
 import anyio
 import pytest
 
+from flash_tui.runtime import pins
+from flash_tui.runtime.interpreters import own_interpreter
+from flash_tui.runtime.layers import LayerStore
 from flash_tui.runtime.worker_source import open_worker_source
 from flash_tui.runtime.zygote import LayerPair, WorkerSource, WorkerSpec
 
@@ -143,3 +146,30 @@ async def test_a_zygote_warmed_with_the_shared_variables_is_as_fresh(
         await warm.aclose()
     assert differences(fork, await probe(sources["spawn"], "queue", app_dir, env)) == {}
     assert fork["frozen"]["stale"] == []
+
+
+async def test_an_ordinary_worker_is_a_fork_and_no_fresh_interpreter(
+    sources: dict[str, WorkerSource], app_dir: Path, tmp_path: Path
+) -> None:
+    (app_dir / "handler_x.py").write_text("raise SystemExit(0)\n")
+    env = worker_env(tmp_path, PYTHONUNBUFFERED="1", LEVEL="1", NO_COLOR="1", FLASH_RESOURCE_NAME="x")
+    child = await sources["fork"].start(WorkerSpec("queue", app_dir, "handler_x.py", env))
+    assert [line async for line in child.lines()] == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("generation", pins.GENERATIONS)
+async def test_every_generation_of_the_sdk_is_as_fresh(
+    generation: str, layer_store_folder: Path, app_dir: Path, tmp_path: Path
+) -> None:
+    interpreter = own_interpreter()
+    base = await LayerStore(layer_store_folder).base(generation, interpreter)
+    pair = LayerPair(interpreter.path, base.folder)
+    reports: list[dict[str, Any]] = []
+    for kind in ("fork", "spawn"):
+        source = await open_worker_source(pair, tmp_path / "scratch", kind)
+        try:
+            reports.append(await probe(source, "queue", app_dir, worker_env(tmp_path)))
+        finally:
+            await source.aclose()
+    assert differences(*reports) == {}
