@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
+import anyio
+
+from flash_tui.runtime.interpreters import own_interpreter
+from flash_tui.runtime.layers import Layer, LayerStore
 from tests.benchmarks.common import MS, ratio, row, sample_project
 from tests.command import FlashTui
 
@@ -15,11 +18,9 @@ RUNS = 5
 OFFICIAL = "import sys; sys.path.insert(0, sys.argv.pop(1)); from runpod_flash.cli.main import app; app()"
 
 
-def base_layer(command: FlashTui) -> Path:
-    """The folder of the newest base layer: it holds the official command."""
-    tool = Path("runpod_flash") / "cli" / "main.py"
-    found = [path.parents[2] for path in command.layers.rglob(str(tool))]
-    return max(found, key=lambda path: path.stat().st_mtime)
+async def base_layer(command: FlashTui) -> Layer:
+    """The worker image's packages: they hold the official command."""
+    return await LayerStore(command.layers).base("1.21", own_interpreter())
 
 
 def timed_ms(argv: list[str], cwd: Path, environ: dict[str, str]) -> float:
@@ -32,8 +33,9 @@ def main() -> None:
     with sample_project() as (command, project):
         twin = project.parent / "twin"
         shutil.copytree(project, twin, ignore=shutil.ignore_patterns(".flash"))
-        base = sys._base_executable
-        official_argv = [base, "-I", "-S", "-c", OFFICIAL, str(base_layer(command)), "build", "--no-deps"]
+        python = str(own_interpreter().path)
+        site = str(anyio.run(base_layer, command).folder)
+        official_argv = [python, "-I", "-S", "-c", OFFICIAL, site, "build", "--no-deps"]
         command.run("build", cwd=project)
         ours: list[float] = []
         official: list[float] = []
