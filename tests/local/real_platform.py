@@ -121,8 +121,8 @@ async def warm_zygote(layers: Path, scratch: Path) -> AsyncIterator[tuple[Zygote
 
 
 @asynccontextmanager
-async def a_real_world(folder: Path, layers: Path) -> AsyncIterator[RealWorld]:
-    """A running platform on an ephemeral port."""
+async def a_real_world(folder: Path, layers: Path, kind: str = "fork") -> AsyncIterator[RealWorld]:
+    """A running platform on an ephemeral port; `kind` is where its workers come from."""
     scratch = folder / "scratch"
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -139,7 +139,7 @@ async def a_real_world(folder: Path, layers: Path) -> AsyncIterator[RealWorld]:
             origin=origin,
             store=store,
             artifacts=folders,
-            open_source=partial(open_worker_source, env=platform_urls(origin) | KEYS),
+            open_source=partial(open_worker_source, kind=kind, env=platform_urls(origin) | KEYS),
             listeners=Listeners(lambda _: None, lambda _: None, lines.append),
         )
         asgi = Starlette(routes=engine.routes(), exception_handlers=errors_as_answers())

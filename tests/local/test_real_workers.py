@@ -37,9 +37,14 @@ async def version() -> dict:
 """
 
 
-@pytest.fixture(scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory, layer_store_folder: Path) -> AsyncIterator[RealWorld]:
-    async with a_real_world(tmp_path_factory.mktemp("platform"), layer_store_folder) as made:
+SOURCES = ["fork", *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("spare", "spawn"))]
+
+
+@pytest.fixture(scope="module", params=SOURCES)
+async def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, layer_store_folder: Path
+) -> AsyncIterator[RealWorld]:
+    async with a_real_world(tmp_path_factory.mktemp("platform"), layer_store_folder, request.param) as made:
         yield made
 
 
