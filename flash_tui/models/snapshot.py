@@ -144,9 +144,9 @@ class Snapshot:
     watch: WatchView = NOT_WATCHING
     notices: tuple[Notice, ...] = ()
     """Oldest first."""
-    manifests: Mapping[BuildId, Manifest] = field(default_factory=dict)
+    manifests: Mapping[BuildId, Manifest] = field(default_factory=_no_manifests)
     """Those that were looked at."""
-    jobs: Mapping[EndpointId, tuple[Job, ...]] = field(default_factory=dict)
+    jobs: Mapping[EndpointId, tuple[Job, ...]] = field(default_factory=_no_jobs)
     """Newest first, of the endpoints that were looked at."""
 
     # -- what is in it ------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from flash_tui.models.endpoint import Endpoint
 from flash_tui.models.snapshot import Notice, NoticeKind
 from flash_tui.models.states import EndpointState, Outcome
 from flash_tui.tui import intents
-from flash_tui.tui.keymap import VERBS, Verb
+from flash_tui.tui.keymap import SHARED_LINES, VERBS, Verb
 from flash_tui.tui.messages import Copied, EditWanted, Noticed, QuitWanted, SuspendWanted, ThemeWanted
 from flash_tui.tui.present.reasons import problem_keys, reason
 from flash_tui.tui.widgets.pane import Pane
@@ -108,15 +108,23 @@ class Acts:
     def notice(self, notice: Notice) -> None:
         self._bench.post_message(Noticed(notice))
 
-    def entries(self) -> list[KeyEntry]:
-        """All keys for the sheet of keys, greyed where they do nothing here."""
+    def entries(self, *, with_pairs: bool = True) -> list[KeyEntry]:
+        """All keys for the sheet of keys, greyed where they do nothing here; pairs share a line."""
         from flash_tui.tui.present.keys_sheet import KeyEntry  # noqa: PLC0415 - as the sheets
 
         view, keymap = self._bench.view, self._bench.keymap
-        return [
-            KeyEntry(verb.id, " ".join(keymap.keys(verb.id)[:2]), self.label(verb), verb.group, reason(verb.id, view))
-            for verb in VERBS
-        ]
+        second = {partner for partner, _ in SHARED_LINES.values()}
+        found: list[KeyEntry] = []
+        for verb in VERBS:
+            if with_pairs and verb.id in second:
+                continue
+            keys, label, partner = " ".join(keymap.keys(verb.id)[:2]), self.label(verb), ""
+            if with_pairs and verb.id in SHARED_LINES:
+                partner, label = SHARED_LINES[verb.id]
+                one, other = keymap.key(verb.id), keymap.key(partner)
+                keys = f"(shift+){one}" if other == f"shift+{one}" else f"{one} {other}"
+            found.append(KeyEntry(verb.id, keys, label, verb.group, reason(verb.id, view), partner))
+        return found
 
     # -- ship ---------------------------------------------------------------------------------------------------------
 

@@ -101,6 +101,21 @@ VERBS: tuple[Verb, ...] = (
 )
 BY_ID: dict[str, Verb] = {verb.id: verb for verb in VERBS}
 
+SHARED_LINES: dict[str, tuple[str, str]] = {
+    "row.down": ("row.up", "down, up"),
+    "row.half_down": ("row.half_up", "half a page"),
+    "row.page_down": ("row.page_up", "a page"),
+    "row.top": ("row.bottom", "top, bottom"),
+    "row.fold": ("row.unfold", "fold, unfold"),
+    "pane.next": ("pane.previous", "next, previous pane"),
+    "problem.next": ("problem.previous", "next, previous problem"),
+    "sheet.next": ("sheet.previous", "fields, on a sheet"),
+    "logs.left": ("logs.right", "8 columns, in logs"),
+    "environment.history": ("app.history", "history, of the app"),
+    "logs.show": ("logs.zoom", "logs, full screen"),
+}
+"""Verbs that the sheet of keys tells in one line, and its words."""
+
 NAMES = {
     "question_mark": "?",
     "full_stop": ".",

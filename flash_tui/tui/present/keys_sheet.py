@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from flash_tui.tui.keymap import GROUPS
 from flash_tui.tui.present.line import Line, Row, blank
 
-COLUMN = 31
-KEY_CELLS = 11
+COLUMN = 32
+KEY_CELLS = 12
 SIGNS = (
     ("✓", "ok", "deployed"),
     ("⠹", "move", "deploying"),
@@ -31,13 +31,14 @@ WORDS = (
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """`reason`: why it does nothing here."""
+    """`reason`: why it does nothing here. `partner`: the verb that shares the line, if one does."""
 
     verb_id: str
     keys: str
     label: str
     group: str
     reason: str = ""
+    partner: str = ""
 
 
 Cell = tuple[str, KeyEntry | None]

@@ -96,7 +96,7 @@ class Row:
     def line(self) -> Line:
         spans: list[Span] = []
         at = 0
-        pieces = sorted(self._pieces, key=lambda piece: piece[0])
+        pieces = sorted((piece for piece in self._pieces if piece[0] < self.width), key=lambda piece: piece[0])
         for index, (column, text, ink) in enumerate(pieces):
             end = pieces[index + 1][0] if index + 1 < len(pieces) else self.width
             room = end - max(column, at)

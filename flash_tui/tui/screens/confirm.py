@@ -105,9 +105,7 @@ class UndeploySheet(Sheet):
             return
         if self._is_named:
             self._is_running = True
-            intent = Undeploy(self._app, self._environment)
-            intent.asker = self
-            self.post_message(intent)
+            self.ask(Undeploy(self._app, self._environment))
             self.redraw()
 
     @on(Answered)

@@ -37,8 +37,7 @@ class DiffSheet(Sheet):
         self._error: FlashTuiError | None = None
 
     def on_mount(self) -> None:
-        self._question.asker = self
-        self.post_message(self._question)
+        self.ask(self._question)
 
     def title(self) -> Title:
         old, new = self._question.old.label, self._question.new.label

@@ -211,13 +211,12 @@ class InvokeSheet(Sheet):
         self._calls[self._endpoint.id] = Call(text, self._route.text)
         body = json.loads(text) if text.strip() else None
         intent = Invoke(self._app, self._environment, self._endpoint.name, body, self._route.text or None)
-        intent.asker = self
         self._sent_number += 1
         intent.number = self._sent_number
         self._sent_at, self._answer, self._error, self._answer_top = self.host.now().timestamp(), None, None, 0
         self._is_on_route = False
         self.focus()
-        self.post_message(intent)
+        self.ask(intent)
         self.redraw()
 
     def do(self, verb_id: str) -> bool:

@@ -23,7 +23,7 @@ class KeysSheet(Sheet):
     OWNS_LETTERS: ClassVar[bool] = True
     IS_FULL: ClassVar[bool] = True
 
-    def __init__(self, entries: Callable[[], list[KeyEntry]], where: str) -> None:
+    def __init__(self, entries: Callable[..., list[KeyEntry]], where: str) -> None:
         super().__init__()
         self._entries = entries
         self._where = where

@@ -16,7 +16,6 @@ from flash_tui.models.states import Cause
 from flash_tui.tui.intents import (
     Answered,
     CancelAct,
-    Intent,
     PlanPromotion,
     PlanRollback,
     Promote,
@@ -55,7 +54,7 @@ class ReleaseSheet(Sheet):
         return self._plan
 
     def on_mount(self) -> None:
-        self._ask(self._question)
+        self.ask(self._question)
 
     # -- what is shown ------------------------------------------------------------------------------------------------
 
@@ -132,7 +131,7 @@ class ReleaseSheet(Sheet):
         if sheet.outdated or not sheet.is_named:
             return
         self._is_running = True
-        self._ask(Promote(plan) if self.verb is Cause.PROMOTE else RollBack(plan))
+        self.ask(Promote(plan) if self.verb is Cause.PROMOTE else RollBack(plan))
         self.redraw()
 
     # -- answers ------------------------------------------------------------------------------------------------------
@@ -159,10 +158,6 @@ class ReleaseSheet(Sheet):
     @property
     def _can_type(self) -> bool:
         return not self._is_running and self._error is None
-
-    def _ask(self, intent: Intent) -> None:
-        intent.asker = self
-        self.post_message(intent)
 
     def _source(self) -> str:
         return self._question.source if isinstance(self._question, PlanPromotion) else ""

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.message import Message
 
+from flash_tui.tui.intents import Intent
 from flash_tui.tui.keymap import bindings
 from flash_tui.tui.present.footer import Hint
 from flash_tui.tui.present.line import Line
@@ -33,7 +34,7 @@ class Sheet(Pane):
         """The sheet is done."""
 
     def __init__(self) -> None:
-        super().__init__(id="sheet")
+        super().__init__()
         self.view: View | None = None
         self._body: list[Line] = []
 
@@ -56,6 +57,12 @@ class Sheet(Pane):
     def back(self) -> bool:
         """Peel one layer inside the sheet; False if there is none and the sheet goes."""
         return False
+
+    def ask(self, intent: Intent) -> None:
+        """Post a wish whose answer comes to this sheet."""
+        intent.asker = self
+        # Not through the ancestors: a message does not bubble past the one in whose handler it was made.
+        self.screen.post_message(intent)
 
     def close(self) -> None:
         self.post_message(self.Closed())

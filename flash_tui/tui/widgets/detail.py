@@ -52,4 +52,5 @@ class DetailPane(Pane):
     def _once(self, about: tuple[Key, object], intent: ReadManifest | ReadJobs) -> None:
         if self._asked != about:
             self._asked = about
-            self.post_message(intent)
+            # Not through the ancestors: a message does not bubble past the one in whose handler it was made.
+            self.screen.post_message(intent)

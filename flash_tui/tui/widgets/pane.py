@@ -123,12 +123,12 @@ class Pane(Canvas, can_focus=True):
         self.top = self.clamped(self.top + rows)
         self.redraw()
 
-    def on_focus(self) -> None:
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Not `on_focus`: that comes before `has_focus` changes."""
+        super().watch_has_focus(has_focus)
         self.redraw()
-        self.post_message(self.Touched())
-
-    def on_blur(self) -> None:
-        self.redraw()
+        if has_focus:
+            self.post_message(self.Touched())
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
