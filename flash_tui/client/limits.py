@@ -25,6 +25,8 @@ UPLOAD_CHUNK_BYTES: Final = 256 * KIB
 
 BEGIN_S: Final = 15.0
 """For a release to be accepted; an interruption waits for it."""
+WAIT_ATTEMPTS: Final = 4
+"""A release goes on while its caller cannot ask for it; after so many questions in a row it is given up."""
 CANCEL_S: Final = 5.0
 """For telling the target that an act was interrupted; then it is left to itself."""
 EVENTS_SILENCE_S: Final = 35.0

@@ -16,7 +16,7 @@ from flash_tui.deploy.results import released
 from flash_tui.models.app import Environment
 from flash_tui.models.build import Build, BuildUpload
 from flash_tui.models.deployment import Deployment, ReleaseRequest
-from flash_tui.models.errors import FlashTuiError, NotFound
+from flash_tui.models.errors import FlashTuiError, NotFound, TargetUnreachable
 from flash_tui.models.identifiers import BuildId
 from flash_tui.models.release import ReleaseResult, StageReport
 from flash_tui.models.states import Cause, Stage
@@ -155,13 +155,27 @@ class Deployer:
             raise
 
     async def _until_ended(self, deployment: Deployment, report: Report, environment: Environment) -> Deployment:
+        failures = 0
         while True:
-            deployment = await self._dialect.wait(deployment.id, _LOOK_AFTER_S)
-            if deployment.outcome is not None:
-                return deployment
-            seen = await self._dialect.environment(environment.app, environment.name)
+            try:
+                deployment = await self._dialect.wait(deployment.id, _LOOK_AFTER_S)
+                if deployment.outcome is not None:
+                    return deployment
+                seen = await self._dialect.environment(environment.app, environment.name)
+            except TargetUnreachable as error:
+                failures += 1  # the release goes on without us: an answer that is lost is asked for again
+                if failures == limits.WAIT_ATTEMPTS:
+                    raise _lost(error, environment) from error
+                await anyio.sleep(limits.FIRST_RETRY_S)
+                continue
+            failures = 0
             if (progress := seen.progress) is not None:
                 report(StageReport(progress.stage, done=progress.done, total=progress.total))
+
+
+def _lost(error: TargetUnreachable, environment: Environment) -> TargetUnreachable:
+    hint = f"the release may go on; `flash-tui history {environment.name}` tells how it ended. {error.hint}"
+    return TargetUnreachable(error.what, where=error.where, hint=hint)
 
 
 def _report_timings(deployment: Deployment, report: Report) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from flash_tui.client import limits
 from flash_tui.deploy.deployer import Deployer, Wish
-from flash_tui.models.errors import Conflict
+from flash_tui.models.deployment import Deployment
+from flash_tui.models.errors import Conflict, TargetUnreachable
+from flash_tui.models.identifiers import DeploymentId
 from flash_tui.models.release import StageReport
 from flash_tui.models.states import Cause, Outcome, Stage
 from tests.builders import a_build, an_environment
@@ -86,3 +89,28 @@ async def test_an_act_interrupted_as_it_begins_is_withdrawn() -> None:
         scope.cancel()
         await Deployer(shop).bring(a_wish(shop))
     assert shop.cancelled == ["dep_dev"]
+
+
+class LosesAnswers(FakeDialect):
+    """Some answers about a release do not arrive."""
+
+    lost = 0
+
+    async def wait(self, deployment_id: DeploymentId, wait_s: float) -> Deployment:
+        if self.lost:
+            self.lost -= 1
+            raise TargetUnreachable("local broke off the connection", hint="start it")
+        return await super().wait(deployment_id, wait_s)
+
+
+@pytest.mark.parametrize(("lost", "succeeds"), [(3, True), (4, False)])
+async def test_a_lost_answer_is_asked_for_again(monkeypatch: pytest.MonkeyPatch, lost: int, *, succeeds: bool) -> None:
+    monkeypatch.setattr(limits, "FIRST_RETRY_S", 0.0)
+    shop = LosesAnswers(held=a_shop().held, kept=a_shop().kept)
+    shop.lost = lost
+    if succeeds:
+        assert (await Deployer(shop).bring(a_wish(shop))).error is None
+        return
+    with pytest.raises(TargetUnreachable) as caught:
+        await Deployer(shop).bring(a_wish(shop))
+    assert "flash-tui history dev" in caught.value.hint
