@@ -1,0 +1,116 @@
+"""Dev keeps serving while it is saved, well or badly: no request fails, none is answered by older code than is live."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.command import FlashTui, until
+from tests.load import Load, Place, final, find_endpoint, status, submit
+from tests.stories.saving import BROKEN, GOOD, HELPER, Watch, in_place, number_it, watching
+
+pytestmark = [
+    pytest.mark.timeout(300),  # the first layers come over the network
+]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A deployed project under a watch."""
+
+    watch: Watch
+    http: Place
+    queue: Place
+    numbers: Iterator[int]
+    """For saves: each greater than all before."""
+
+
+@pytest.fixture(scope="module")
+def shop(platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    command = FlashTui(home=platform.home.root, layers=platform.home.layers)
+    project = tmp_path_factory.mktemp("saves") / f"shop-{uuid4().hex[:8]}"
+    command.run("init", str(project))
+    number_it(project)
+    command.run("deploy", cwd=project)
+    http, queue = (find_endpoint(command, project, name) for name in ("lb_worker", "cpu_worker"))
+    with watching(command, project, http) as watch:
+        yield Shop(watch, http, queue, itertools.count(1))
+    command.run("app", "delete", project.name, "--yes")
+
+
+@contextmanager
+def under_load(shop: Shop) -> Generator[None]:
+    """Four requests in flight on each endpoint; fails if one of them did, or was answered by old code."""
+    loads = {"load-balanced": Load(shop.http.http), "queue": Load(shop.queue.queue)}
+    with ExitStack() as stack:
+        for load in loads.values():
+            stack.enter_context(load.running())
+        yield
+    lives = shop.watch.lives()
+    for name, load in loads.items():
+        print(load.summary(name))
+        assert load.failures == [], name
+        assert load.stale(lives) == [], name
+        assert load.opened == len(load.callers), f"{name}: keep-alive connections broke"
+        assert {answer.save for answer in load.answers} >= {number for _, number in lives[-1:]}, name
+    print(f"{len(lives)} builds went live")
+
+
+def test_no_request_fails_through_good_and_broken_saves(shop: Shop) -> None:
+    watch = shop.watch
+    with under_load(shop):
+        for way, kind in itertools.zip_longest(GOOD, BROKEN):
+            live = watch.save(way, next(shop.numbers))
+            assert (watch.environment()["state"], watch.environment()["build"]["version"]) == (
+                "deployed",
+                live["version"],
+            )
+            if kind is not None:
+                failed = watch.break_it(kind)
+                assert (failed["stage"], failed["version"]) == ("discover" if kind == "exit" else kind, live["version"])
+                assert failed["error"]["file"] == HELPER
+                assert watch.environment()["build"]["version"] == live["version"]
+                assert watch.environment()["state"] == ("failed" if kind == "boot" else "deployed")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(("saves", "seconds"), [(0, 30.0), (200, 0.0)])
+def test_no_request_fails_through_many_saves(shop: Shop, saves: int, seconds: float) -> None:
+    ways, kinds = itertools.cycle(GOOD), itertools.cycle(BROKEN)
+    until_s = time.monotonic() + seconds
+    with under_load(shop):
+        for count in itertools.count(1):
+            shop.watch.save(next(ways), next(shop.numbers))
+            if count % 3 == 0:
+                shop.watch.break_it(next(kinds))
+            if count >= saves and time.monotonic() > until_s:
+                break
+
+
+def test_what_was_begun_before_a_switch_ends_on_the_code_it_began_with(shop: Shop, tmp_path: Path) -> None:
+    gate, old, new = tmp_path / "gate", next(shop.numbers), next(shop.numbers)
+    shop.watch.save(in_place, old)
+    with (
+        closing(shop.queue.connection()) as queue,
+        closing(shop.http.connection()) as http,
+        ThreadPoolExecutor() as pool,
+    ):
+        begun = [submit(queue, gate=str(gate), seconds=2), submit(queue)]
+        until(lambda: status(queue, begun[0]) == "IN_PROGRESS", what="the job to begin")
+        request = pool.submit(http.ask, "GET", f"/save?gate={gate}")
+        shop.watch.save(in_place, new)
+        assert status(queue, begun[0]) == "IN_PROGRESS"
+        assert not request.done()
+        gate.touch()
+        assert request.result() == {"save": old}
+        jobs = [final(queue, job_id) for job_id in begun]
+    assert [(job["status"], job["output"]["save"]) for job in jobs] == [("COMPLETED", old), ("COMPLETED", new)]
