@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Subparsers = argparse._SubParsersAction  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - argparse has no public name for it
 
+BUILD_HELP = "a build: v14, 14, its id, or six and more digits of its digest"
+
 
 @dataclass(frozen=True, slots=True)
 class Invocation:

@@ -10,6 +10,7 @@ from pathlib import Path
 from flash_tui import __version__
 from flash_tui.cli import platform
 from flash_tui.cli.options import (
+    BUILD_HELP,
     HelpFormatter,
     ParseFailed,
     Parser,
@@ -21,8 +22,8 @@ from flash_tui.cli.options import (
     add_target,
     add_yes,
     command,
-    group,
 )
+from flash_tui.cli.resource_parsers import add_resources
 
 _DESCRIPTION = """\
 A terminal UI for people who ship Runpod Flash apps: save to live in a blink, one key promotes, one key takes it back.
@@ -41,8 +42,6 @@ first steps:
 Everything runs on the local platform unless --target says otherwise: no account needed.
 `flash-tui COMMAND --help` tells more and has examples. Exit codes: 0 done, 1 failed, 2 usage, 3 not found,
 4 not authorised, 5 target unreachable, 130 interrupted."""
-
-_BUILD_HELP = "a build: v14, 14, its id, or six and more digits of its digest"
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -110,7 +109,7 @@ def build_parser() -> tuple[Parser, tuple[str, ...]]:
     commands: Subparsers[Parser] = parser.add_subparsers(
         title="commands", metavar="COMMAND", parser_class=Parser, prog="flash-tui"
     )
-    for add in (_add_project_verbs, _add_release_verbs, _add_resources, _add_use):
+    for add in (_add_project_verbs, _add_release_verbs, add_resources, _add_use):
         add(commands)
     platform.add_parser(commands)
     return parser, tuple(commands.choices)
@@ -200,7 +199,7 @@ def _add_release_verbs(commands: Subparsers[Parser]) -> None:
     promote.add_argument("source", metavar="FROM", nargs="?", help="default: the pipeline's first stage")
     promote.add_argument("destination", metavar="TO", nargs="?", help="default: the stage after FROM")
     add_app(promote)
-    promote.add_argument("--build", metavar="BUILD", help=f"not what serves, but {_BUILD_HELP}")
+    promote.add_argument("--build", metavar="BUILD", help=f"not what serves, but {BUILD_HELP}")
     promote.add_argument("--dry-run", action="store_true", help="say what would change, change nothing")
     promote.add_argument("--all-the-way", action="store_true", help="stage by stage to the pipeline's last")
     add_yes(promote)
@@ -216,7 +215,7 @@ def _add_release_verbs(commands: Subparsers[Parser]) -> None:
     )
     rollback.add_argument("environment", metavar="ENV")
     add_app(rollback)
-    rollback.add_argument("--to", metavar="BUILD", help=f"{_BUILD_HELP}; one that has served there")
+    rollback.add_argument("--to", metavar="BUILD", help=f"{BUILD_HELP}; one that has served there")
     add_yes(rollback)
     add_json(rollback)
 
@@ -231,105 +230,6 @@ def _add_release_verbs(commands: Subparsers[Parser]) -> None:
     add_app(undeploy)
     add_yes(undeploy)
     add_json(undeploy)
-
-
-def _add_resources(commands: Subparsers[Parser]) -> None:
-    _add_apps_and_environments(commands)
-    _add_builds_and_history(commands)
-    _add_endpoints_and_volumes(commands)
-    _add_jobs(commands)
-
-
-def _add_apps_and_environments(commands: Subparsers[Parser]) -> None:
-    app = group(commands, "app", "apps: list, get, create, delete")
-    add_json(command(app, "list", "flash_tui.cli.resources:list_apps", "list apps"))
-    for name, summary in (("get", "show an app, its environments and builds"), ("create", "create an app")):
-        parser = command(app, name, f"flash_tui.cli.resources:{name}_app", summary)
-        parser.add_argument("name", metavar="APP", nargs="?" if name == "get" else None)
-        add_json(parser)
-    delete = command(app, "delete", "flash_tui.cli.resources:delete_app", "delete an app and all it has")
-    delete.add_argument("name", metavar="APP")
-    add_yes(delete)
-    add_json(delete)
-
-    env = group(commands, "env", "environments: list, get, create, delete")
-    listing = command(env, "list", "flash_tui.cli.resources:list_environments", "list an app's environments")
-    add_app(listing)
-    add_json(listing)
-    for name, summary in (("get", "show an environment"), ("create", "create an environment")):
-        parser = command(env, name, f"flash_tui.cli.resources:{name}_environment", summary)
-        parser.add_argument("environment", metavar="ENV")
-        add_app(parser)
-        add_json(parser)
-    delete = command(env, "delete", "flash_tui.cli.resources:delete_environment", "delete an environment")
-    delete.add_argument("environment", metavar="ENV")
-    add_app(delete)
-    add_yes(delete)
-    add_json(delete)
-
-
-def _add_builds_and_history(commands: Subparsers[Parser]) -> None:
-    builds = group(commands, "builds", "builds: list, diff")
-    listing = command(builds, "list", "flash_tui.cli.resources:list_builds", "list an app's builds, newest first")
-    add_app(listing)
-    add_json(listing)
-    diff = command(
-        builds,
-        "diff",
-        "flash_tui.cli.resources:diff_builds",
-        "say what changed from one build to another",
-        examples=("flash-tui builds diff v12 v14",),
-    )
-    diff.add_argument("a", metavar="A", help=_BUILD_HELP)
-    diff.add_argument("b", metavar="B", help=_BUILD_HELP)
-    add_app(diff)
-    add_json(diff)
-
-    history = command(commands, "history", "flash_tui.cli.status:history", "list deployments, newest first")
-    history.add_argument("environment", metavar="ENV", nargs="?", help="only this environment's")
-    history.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many (default: 20)")
-    add_app(history)
-    add_json(history)
-
-
-def _add_endpoints_and_volumes(commands: Subparsers[Parser]) -> None:
-    endpoint = group(commands, "endpoint", "endpoints: list, get")
-    listing = command(endpoint, "list", "flash_tui.cli.resources:list_endpoints", "list an environment's endpoints")
-    get = command(endpoint, "get", "flash_tui.cli.resources:get_endpoint", "show an endpoint and its workers")
-    get.add_argument("endpoint", metavar="ENDPOINT")
-    for parser in (listing, get):
-        add_environment(parser)
-        add_app(parser)
-        add_json(parser)
-
-    volume = group(commands, "volume", "volumes: list, create, delete")
-    add_json(command(volume, "list", "flash_tui.cli.resources:list_volumes", "list volumes"))
-    create = command(volume, "create", "flash_tui.cli.resources:create_volume", "create a volume")
-    create.add_argument("name", metavar="NAME")
-    create.add_argument("--size", type=int, default=10, metavar="GB", help="in GB (default: 10)")
-    create.add_argument("--data-center", default="EU-RO-1", metavar="ID", help="default: EU-RO-1")
-    add_json(create)
-    delete = command(volume, "delete", "flash_tui.cli.resources:delete_volume", "delete a volume and what is on it")
-    delete.add_argument("volume", metavar="VOLUME", help="its name or id")
-    add_yes(delete)
-    add_json(delete)
-
-
-def _add_jobs(commands: Subparsers[Parser]) -> None:
-    job = group(commands, "job", "jobs of queue endpoints: list, get, cancel, retry")
-    listing = command(job, "list", "flash_tui.cli.jobs:list_jobs", "list an endpoint's jobs, newest first")
-    listing.add_argument("endpoint", metavar="ENDPOINT")
-    listing.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many (default: 20)")
-    parsers = [listing]
-    for name, summary in (("get", "show a job"), ("cancel", "cancel a job"), ("retry", "run a failed job again")):
-        parser = command(job, name, f"flash_tui.cli.jobs:{name}_job", summary)
-        parser.add_argument("endpoint", metavar="ENDPOINT")
-        parser.add_argument("job", metavar="JOB")
-        parsers.append(parser)
-    for parser in parsers:
-        add_environment(parser)
-        add_app(parser)
-        add_json(parser)
 
 
 def _add_use(commands: Subparsers[Parser]) -> None:

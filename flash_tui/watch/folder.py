@@ -17,11 +17,12 @@ from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 from flash_tui.build.project import Project, open_project
 from flash_tui.build.snapshot import Snapshot, take_snapshot
-from flash_tui.settings import Settings
+from flash_tui.settings import Settings, WatchSettings
 from flash_tui.watch.decide import Files, changed_paths
 from flash_tui.watch.litter import is_litter
 from flash_tui.watch.settling import Batch
 
+SETTINGS_FILE = "pyproject.toml"
 UNPACKED_INPUTS = (".env", ".gitignore")
 """In no artifact; the one is read when endpoints are discovered, the other says what is packed."""
 NEVER_WATCHED = frozenset({".git", ".flash", ".venv", "venv", "node_modules", "__pycache__"})
@@ -53,11 +54,15 @@ class Folder:
     def __init__(self, settings: Settings) -> None:
         """Raises BuildFailed if there is no such folder."""
         self.project: Project = open_project(settings)
-        self._ignore = _spec(settings.watch.ignore)
-        self._include = _spec(settings.watch.include) if settings.watch.include else None
+        self.configure(settings.watch)
         self._takes_back = self._may_take_back()
         self._snapshot: Snapshot | None = None
         self._files: Files = {}
+
+    def configure(self, watch: WatchSettings) -> None:
+        """Take the patterns from the project's settings, which may change while it is watched."""
+        self._ignore = _spec(watch.ignore)
+        self._include = _spec(watch.include) if watch.include else None
 
     # --- rules, for the watcher ---------------------------------------------------------------------------------------
 

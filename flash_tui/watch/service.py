@@ -6,6 +6,7 @@ away; what it knows of the past is in `memory`, what it says in the journal.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,10 +20,10 @@ from flash_tui.models.deployment import Deployment
 from flash_tui.models.errors import BuildFailed, FlashTuiError, TargetUnreachable, UsageError
 from flash_tui.models.states import Cause, Outcome
 from flash_tui.models.watch_events import WatchEvent
-from flash_tui.settings import Settings
+from flash_tui.settings import Settings, read_settings
 from flash_tui.watch.changes import Changes
 from flash_tui.watch.control import held_lock, read_commands, serve_commands, socket_path
-from flash_tui.watch.folder import Folder, timings
+from flash_tui.watch.folder import SETTINGS_FILE, Folder, timings
 from flash_tui.watch.journal import Journal, new_header
 from flash_tui.watch.memory import recall
 from flash_tui.watch.session import Session
@@ -164,8 +165,14 @@ class _Service:
                 look = (await anyio.to_thread.run_sync(self._folder.look)).after(look)
         except BuildFailed:
             return  # the folder is going away, or a file is being written: there will be another event
+        if SETTINGS_FILE in look.changed:
+            await anyio.to_thread.run_sync(self._read_settings)
         saved_at, stages_ms = timings(look, batch, time.monotonic())
         session.saw(look.files, saved_at=saved_at, stages_ms=stages_ms, expected=bool(batch.paths))
+
+    def _read_settings(self) -> None:
+        """`[tool.flash-tui.watch]` holds from now on; all else is read at the start."""
+        self._folder.configure(read_settings(self._settings.project, os.environ).watch)
 
     # --- the platform -----------------------------------------------------------------------------------------------
 

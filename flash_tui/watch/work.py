@@ -238,9 +238,12 @@ class Workshop:
         )
         try:
             deployment = await dialect.begin(request)
-        except (NotFound, Conflict):
+        except Conflict:
             self._environment_id = None  # look again, next time
             raise
+        except NotFound as error:  # deleted since we looked: the next attempt makes it anew
+            self._environment_id = None
+            raise Conflict(error.what, where=error.where, hint=error.hint) from error
         if deployment.outcome is not None:
             return deployment
         return await self._until_ended(dialect, deployment, stop)

@@ -141,6 +141,15 @@ async def test_a_rollback_pauses_the_watch_until_it_is_told_to_go_on(bench: Benc
         assert await bench.word() == {"word": "three"}
 
 
+async def test_an_app_that_was_deleted_comes_back_with_the_next_save(bench: Bench) -> None:
+    async with watched(bench):
+        await bench.saved("one")
+        async with Client(bench.settings) as client:
+            await client.delete_app(bench.settings.app)
+        assert (await bench.saved("two")).version == 1
+        assert await bench.word() == {"word": "two"}
+
+
 async def test_once_brings_the_environment_to_the_folder_and_ends(bench: Bench) -> None:
     assert await run_watch(bench.settings, "dev", bench.take, once=True) == 0
     assert bench.events[-1].event == "live"
