@@ -31,6 +31,7 @@ from flash_tui.runtime import pins
 from flash_tui.runtime.archive import PackedLayer, TailPacker, artifact_digest, artifact_size
 from flash_tui.runtime.interpreters import own_interpreter
 from flash_tui.runtime.layers import Layer, LayerStore
+from flash_tui.runtime.own_packages import own_packages
 from flash_tui.runtime.zygote import DiscoveryRequest
 from flash_tui.settings import Settings
 
@@ -256,6 +257,7 @@ class Builder:
             python_version=self._python,
             project=nothing if is_complete else self._project.root,
             env_file=environment_file if environment_file.is_file() else None,
+            own_packages=own_packages(self._project.root, ground.interpreter.version),
             timeout_s=self._discovery_limit_s,
         )
         return await self._discoverer.discover(ground.pair, request)

@@ -34,6 +34,8 @@ class DiscoveryRequest:
     """The project itself, where the check for imports of ignored files looks; None = `folder`."""
     env_file: Path | None = None
     """The project's `.env`; loaded without overriding."""
+    own_packages: Path | None = None
+    """The project's own `site-packages`: what artifacts leave out for its size is found there (`own_packages`)."""
     timeout_s: float = LIMIT_S
     env: Mapping[str, str] | None = None
     """The environment to discover in; None = this process's own."""
@@ -121,6 +123,7 @@ async def run_discovery(fork: Fork, scratch: Path, request: DiscoveryRequest) ->
         "python_version": request.python_version,
         "env_file": str(request.env_file) if request.env_file else None,
         "env": dict(os.environ if request.env is None else request.env),
+        "own_packages": str(request.own_packages) if request.own_packages else None,
         "scratch": str(scratch),
         "timeout_s": request.timeout_s,
     }
@@ -176,13 +179,12 @@ async def _converse(
 
 
 def _error(error: Message) -> ErrorDocument:
-    others = error.get("others")
     place = f"{error['file']}:{error['line']}" if error.get("line") else error.get("file") or ""
     return ErrorDocument(
         code=BuildFailed.code,
         what=error["what"],
         where=place,
-        hint=error.get("hint") or (f"also failing: {others}" if others else ""),
+        hint=error.get("hint", ""),
         file=error.get("file"),
         line=error.get("line"),
         traceback=error.get("traceback"),

@@ -55,6 +55,8 @@ class WorkerSpec:
     """The complete environment of the worker; nothing is added to it."""
     listen: socket.socket | None = None
     """http only: bound and listening unix socket; handed over, the caller keeps (and closes) its own."""
+    own_packages: Path | None = None
+    """The project's own `site-packages`: what artifacts leave out for its size is found there (`own_packages`)."""
 
 
 class WorkerSource(Protocol):
@@ -216,4 +218,10 @@ class Zygote:
 
 
 def worker_job(spec: WorkerSpec) -> Message:
-    return {"kind": spec.kind, "app_dir": str(spec.app_dir), "handler": spec.handler, "env": dict(spec.env)}
+    return {
+        "kind": spec.kind,
+        "app_dir": str(spec.app_dir),
+        "handler": spec.handler,
+        "env": dict(spec.env),
+        "own_packages": str(spec.own_packages) if spec.own_packages else None,
+    }

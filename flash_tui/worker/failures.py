@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flash_tui.worker import oversized
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -20,6 +22,7 @@ class Failure:
     file: str
     line: int | None
     traceback: str
+    hint: str = ""
 
     @classmethod
     def of(cls, error: BaseException, folder: Path, module: Path) -> Failure:
@@ -33,7 +36,7 @@ class Failure:
             file, line = summary.stack[-1].filename, summary.stack[-1].lineno
         else:
             file, line = _relative(str(module), folder), None
-        return cls(what, file, line, "".join(summary.format()))
+        return cls(what, file, line, "".join(summary.format()), oversized.hint(error))
 
 
 def document(failed: Iterable[Failure]) -> dict[str, Any]:
@@ -42,12 +45,13 @@ def document(failed: Iterable[Failure]) -> dict[str, Any]:
     for failure in failed:
         places.setdefault((failure.file, failure.line), failure)
     first, *rest = places.values()
+    others = ", ".join(f"{failure.file}:{failure.line}" if failure.line else failure.file for failure in rest)
     return {
         "what": first.what,
         "file": first.file,
         "line": first.line,
         "traceback": "\n".join(failure.traceback for failure in places.values()),
-        "others": ", ".join(f"{f.file}:{f.line}" if f.line else f.file for f in rest),
+        "hint": "; ".join(part for part in (first.hint, others and f"also failing: {others}") if part),
     }
 
 

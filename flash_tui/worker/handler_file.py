@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 import traceback
 from types import ModuleType, TracebackType
+
+from flash_tui.worker import oversized
 
 
 def load(folder: str, name: str) -> ModuleType:
@@ -23,6 +26,9 @@ def load(folder: str, name: str) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         traceback.print_exception(type(error), error, _from_user_code(error.__traceback__, folder))
+        hint = oversized.hint(error)
+        if hint:
+            sys.stderr.write(f"hint: {hint}\n")
         raise SystemExit(1) from None
     return module
 

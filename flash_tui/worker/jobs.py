@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flash_tui.worker import confinement, layers
+from flash_tui.worker import confinement, layers, oversized
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ def enter_environment(job: Job) -> None:
 def run(job: Job) -> None:
     """Do it. The process has its place and environment, and the SDK is imported."""
     _clear_main(job.document.get("handler", "discovery"))
+    oversized.offer(job.document.get("own_packages"))
     extra = job.fds[2:]
     if job.is_worker:
         _enter_app(job.document["app_dir"])

@@ -46,14 +46,18 @@ class Running:
 
 
 @asynccontextmanager
-async def running(zygote: Zygote, app_dir: Path, handler: str) -> AsyncIterator[Running]:
+async def running(
+    zygote: Zygote, app_dir: Path, handler: str, own_packages: Path | None = None
+) -> AsyncIterator[Running]:
     (app_dir / "handler_web-api.py").write_text(handler)
     path = str(app_dir.parent / "s")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
         env = {"RUNPOD_ENDPOINT_ID": "ep1", "RUNPOD_POD_ID": "w-1", "HOME": str(app_dir.parent)}
-        child = await zygote.start_worker(WorkerSpec("http", app_dir, "handler_web-api.py", env, listener))
+        child = await zygote.start_worker(
+            WorkerSpec("http", app_dir, "handler_web-api.py", env, listener, own_packages)
+        )
     try:
         transport = httpx.AsyncHTTPTransport(uds=path)
         async with httpx.AsyncClient(transport=transport, base_url="http://worker") as client:
@@ -147,7 +151,8 @@ async def test_user_code_cannot_import_what_only_we_have(zygote: Zygote, app_dir
     async with running(zygote, app_dir, f"import {module}\n") as worker:
         assert (await worker.child.wait()).code == 1
         lines = [text async for _, text in worker.child.lines()]
-    assert lines[-1].startswith(("ModuleNotFoundError: No module named", "ImportError: cannot import name"))
+    errors = ("ModuleNotFoundError: No module named", "ImportError: cannot import name")
+    assert [line for line in lines if line.startswith(errors)]
 
 
 async def test_the_builds_own_resource_configuration_lies_over_the_sdks(zygote: Zygote, app_dir: Path) -> None:
@@ -179,6 +184,26 @@ async def test_a_whole_official_artifact_can_be_the_dependency_layer(
     finally:
         await own.aclose()
     assert lines == [f"{app_dir}/runpod_flash/endpoint.py ['{app_dir}']"]
+
+
+async def test_what_artifacts_leave_out_comes_from_the_projects_own_environment(
+    zygote: Zygote, app_dir: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "site-packages"
+    own.mkdir()
+    (own / "torch.py").write_text("import sympy_like\nWHO = 'own'\n")
+    (own / "sympy_like.py").write_text("")
+    (own / "fastapi.py").write_text("raise RuntimeError('not this one')\n")
+    handler = "import torch, fastapi\nprint(torch.WHO)\nraise SystemExit(0)\n"
+    async with running(zygote, app_dir, handler, own) as worker:
+        assert [line async for line in worker.child.lines()] == [("stdout", "own")]
+
+
+async def test_a_missing_package_comes_with_what_to_do(zygote: Zygote, app_dir: Path) -> None:
+    async with running(zygote, app_dir, "import torch\n") as worker:
+        lines = [text async for _, text in worker.child.lines()]
+    assert lines[-2] == "ModuleNotFoundError: No module named 'torch'"
+    assert lines[-1].startswith("hint: torch is left out of artifacts for its size; to run it here, install it")
 
 
 async def test_no_byte_code_is_left_in_the_build(zygote: Zygote, app_dir: Path) -> None:
