@@ -61,4 +61,4 @@ class CopySheet(ListSheet):
     def action_choose(self) -> None:
         what, text = self._found[self.cursor]
         self.close()
-        self.post_message(Copied(f"the {what}", text))
+        self.screen.post_message(Copied(f"the {what}", text))

@@ -44,7 +44,7 @@ class KeysSheet(Sheet):
         text = self._typed.text.lower()
         self._found = [
             entry
-            for entry in self._entries()
+            for entry in self._entries(with_pairs=not text)
             if not text or text in f"{entry.keys} {entry.label} {entry.verb_id}".lower()
         ]
         self._chosen = max(min(self._chosen, len(self._found) - 1), 0)
@@ -81,4 +81,4 @@ class KeysSheet(Sheet):
         if self._found and self._typed.text:
             entry = self._found[self._chosen]
             self.close()
-            self.post_message(Run(entry.verb_id))
+            self.screen.post_message(Run(entry.verb_id))

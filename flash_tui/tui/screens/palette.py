@@ -75,8 +75,8 @@ class PaletteSheet(ListSheet):
         entry = self._found[self.cursor]
         self.close()
         if entry.verb_id:
-            self.post_message(Run(entry.verb_id))
+            self.screen.post_message(Run(entry.verb_id))
         elif entry.key:
-            self.post_message(Went(entry.key))
+            self.screen.post_message(Went(entry.key))
         else:
-            self.post_message(ThemeWanted(entry.theme))
+            self.screen.post_message(ThemeWanted(entry.theme))
