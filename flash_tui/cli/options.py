@@ -51,6 +51,28 @@ class Parser(argparse.ArgumentParser):
         raise ParseFailed(message, self.format_usage().removeprefix("usage: ").strip())
 
 
+def options_first(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
+    """`words` of one command with its options before its arguments.
+
+    argparse gives an optional argument up at the first option: `call api --route 'POST /x' '{}'` would not parse.
+    """
+    actions = parser._actions  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - argparse offers no other way
+    if "--" in words or any(action.nargs == argparse.REMAINDER for action in actions):
+        return list(words)
+    takes_value = {name: action.nargs != 0 for action in actions for name in action.option_strings}
+    options: list[str] = []
+    arguments: list[str] = []
+    waiting = iter(words)
+    for word in waiting:
+        if word == "-" or not word.startswith("-"):
+            arguments.append(word)
+            continue
+        options.append(word)
+        if takes_value.get(word, False):
+            options += [value for value in (next(waiting, None),) if value is not None]
+    return [*options, *arguments]
+
+
 def command(
     subparsers: Subparsers[Parser],
     name: str,

@@ -6,6 +6,7 @@ import argparse
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from flash_tui import __version__
 from flash_tui.cli import platform
@@ -22,6 +23,7 @@ from flash_tui.cli.options import (
     add_target,
     add_yes,
     command,
+    options_first,
 )
 from flash_tui.cli.resource_parsers import add_resources
 
@@ -54,13 +56,31 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser, names = build_parser()
     first = _first_word(argv)
     if first in names or (first is None and _asks_for_help(argv)):
-        return parser.parse_args(argv)
-    arguments = _tui_parser().parse_args(argv)
+        return parser.parse_args(_in_order(parser, argv))
+    tui = _tui_parser()
+    arguments = tui.parse_args(options_first(tui, argv))
     if first is not None and not Path(first).expanduser().exists():
         near = difflib.get_close_matches(first, names, n=1)
         guess = f"; did you mean the command `{near[0]}`?" if near else ""
         raise ParseFailed(f"there is no command and no folder {first!r}{guess}", parser.prog + " [PROJECT] | COMMAND")
     return arguments
+
+
+def _in_order(parser: argparse.ArgumentParser, argv: Sequence[str]) -> list[str]:
+    """`argv` with the options of the command it names before that command's arguments."""
+    for index, word in enumerate(argv):
+        inner = _commands_of(parser).get(word)
+        if inner is not None:
+            head, rest = argv[: index + 1], argv[index + 1 :]
+            return [*head, *(_in_order(inner, rest) if _commands_of(inner) else options_first(inner, rest))]
+    return list(argv)
+
+
+def _commands_of(parser: argparse.ArgumentParser) -> dict[str, Parser]:
+    for action in parser._actions:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - argparse offers no other way
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            return cast("Subparsers[Parser]", action).choices
+    return {}
 
 
 def _first_word(argv: Sequence[str]) -> str | None:

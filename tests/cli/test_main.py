@@ -155,6 +155,30 @@ def test_a_usage_error_is_a_document_too(words: list[str], capsys) -> None:
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["call", "api", "{}", "--route", "POST /x", "-e", "dev"],
+        ["call", "api", "--route", "POST /x", "{}", "-e", "dev"],
+        ["call", "--route", "POST /x", "-e", "dev", "api", "{}"],
+        ["call", "-edev", "--route=POST /x", "api", "{}"],
+    ],
+)
+def test_options_may_stand_anywhere(words: list[str]) -> None:
+    arguments = parse(words)
+    assert (arguments.endpoint, arguments.body, arguments.route, arguments.environment) == (
+        "api",
+        "{}",
+        "POST /x",
+        "dev",
+    )
+
+
+def test_what_stands_behind_two_dashes_is_left_as_it_is() -> None:
+    assert parse(["platform", "run", "--", "flash", "deploy", "--env", "x"]).command[-2:] == ["--env", "x"]
+    assert parse(["call", "api", "-"]).body == "-"
+
+
 def test_async_handlers_are_awaited(monkeypatch) -> None:
     async def seven(_invocation: Invocation) -> int:
         return 7
