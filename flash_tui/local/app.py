@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flash_tui.local import control, extension
-from flash_tui.local.front_answer import error_body
+from flash_tui.local.front.answer import error_body
 from flash_tui.local.platform import Platform
 from flash_tui.models.errors import (
     BootFailed,

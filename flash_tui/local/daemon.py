@@ -18,11 +18,11 @@ import anyio.to_thread
 from flash_tui.local import limits
 from flash_tui.local.address import LOOPBACK, listen, publish_address, withdraw_address
 from flash_tui.local.app import build_app
-from flash_tui.local.front import Doorkeeper, FrontDoor
-from flash_tui.local.orphans import adopt_orphans, end_leftovers, reap_orphans
+from flash_tui.local.front.door import Doorkeeper, FrontDoor
 from flash_tui.local.platform import Identity, Platform, open_platform
 from flash_tui.local.security import Gate, Redactor, UrlSigner, secret_file
-from flash_tui.local.worker_environment import HOME_MARKER
+from flash_tui.local.workers.environment import HOME_MARKER
+from flash_tui.local.workers.orphans import adopt_orphans, end_leftovers, reap_orphans
 from flash_tui.models.errors import Conflict
 from flash_tui.paths import Home
 from flash_tui.runtime.file_lock import FileLock

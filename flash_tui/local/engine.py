@@ -21,14 +21,14 @@ from flash_tui.local.data.ledger import Transactions
 from flash_tui.local.data.routing import FleetRouter
 from flash_tui.local.data.webhooks import Webhooks
 from flash_tui.local.data.worker_hooks import WorkerHooks
-from flash_tui.local.fleet import Fleet
-from flash_tui.local.loop import Loop
-from flash_tui.local.releases import ReleaseDesk, ReleaseListeners
-from flash_tui.local.serving import ArtifactSource
+from flash_tui.local.releases.desk import ReleaseDesk, ReleaseListeners
+from flash_tui.local.releases.serving import ArtifactSource
 from flash_tui.local.store.endpoints import Lifecycle, list_endpoints
-from flash_tui.local.supervisor import Supervisor
-from flash_tui.local.traffic import TrafficMeters
-from flash_tui.local.zygotes import OpenSource
+from flash_tui.local.workers.fleet import Fleet
+from flash_tui.local.workers.loop import Loop
+from flash_tui.local.workers.supervisor import Supervisor
+from flash_tui.local.workers.traffic import TrafficMeters
+from flash_tui.local.workers.zygotes import OpenSource
 from flash_tui.models.app import Progress
 from flash_tui.models.deployment import Deployment
 from flash_tui.models.endpoint import JobCounts, Traffic, Worker
@@ -48,7 +48,7 @@ class Listeners:
 
 
 class Engine:
-    """Implements `ports.Live`; `releases` and `router` implement the other two ports.
+    """Implements `ports.Live`; `ReleaseDesk` and `router` implement the other two ports.
 
     `origin` is where workers reach the platform, `token` their key.
     """

@@ -23,18 +23,18 @@ import anyio
 
 from flash_tui import __version__
 from flash_tui.local import limits
-from flash_tui.local.artifacts import Artifacts
+from flash_tui.local.artifacts.artifacts import Artifacts
+from flash_tui.local.artifacts.layer_pairs import LayerPairs
 from flash_tui.local.engine import Engine, Listeners
-from flash_tui.local.journal import Journal
-from flash_tui.local.layer_pairs import LayerPairs
-from flash_tui.local.log_archive import LogArchive
-from flash_tui.local.official_deploys import OfficialDeploys
+from flash_tui.local.journal.journal import Journal
+from flash_tui.local.journal.log_archive import LogArchive
 from flash_tui.local.registry import Registry
+from flash_tui.local.releases.official import OfficialDeploys
 from flash_tui.local.security import Redactor, UrlSigner
 from flash_tui.local.services import Services
 from flash_tui.local.store.database import Store
 from flash_tui.local.view import Publisher, View
-from flash_tui.local.worker_environment import platform_urls
+from flash_tui.local.workers.environment import platform_urls
 from flash_tui.models.errors import FlashTuiError
 from flash_tui.models.platform import PlatformDocument
 from flash_tui.paths import Home

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from flash_tui.local import limits, retention
-from flash_tui.local.artifacts import Artifacts
+from flash_tui.local import limits
+from flash_tui.local.artifacts import retention
+from flash_tui.local.artifacts.artifacts import Artifacts
 from flash_tui.local.ports import Releases
 from flash_tui.local.store import apps, builds, endpoints, environments, uploads
 from flash_tui.local.store.builds import NewBuild

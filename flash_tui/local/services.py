@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flash_tui.local.artifacts import Artifacts
-from flash_tui.local.journal import Journal
-from flash_tui.local.official_deploys import OfficialDeploys
+from flash_tui.local.artifacts.artifacts import Artifacts
+from flash_tui.local.journal.journal import Journal
 from flash_tui.local.registry import EnvironmentReleases, Registry
+from flash_tui.local.releases.official import OfficialDeploys
 from flash_tui.local.security import UrlSigner
 from flash_tui.local.store.database import Store
 from flash_tui.local.view import Publisher, View

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import anyio
 from anyio.abc import TaskStatus
 
-from flash_tui.local.journal import Journal
+from flash_tui.local.journal.journal import Journal
 from flash_tui.local.ports import Live
 from flash_tui.local.store import apps, builds, deployments, environments, volumes
 from flash_tui.local.store.database import Store
 from flash_tui.local.store.endpoints import Lifecycle, StoredEndpoint, list_endpoints
 from flash_tui.local.store.environments import StoredEnvironment
-from flash_tui.local.workers import Bell
+from flash_tui.local.workers.worker import Bell
 from flash_tui.models.app import App, Environment, Volume
 from flash_tui.models.build import Build
 from flash_tui.models.deployment import Deployment

@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from flash_tui.local.artifacts import Prepared
+from flash_tui.local.artifacts.artifacts import Prepared
 from flash_tui.local.engine import Engine
 from flash_tui.models.identifiers import BuildId, JobId
 from flash_tui.runtime.processes import ExitStatus, Stream

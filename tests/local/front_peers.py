@@ -14,8 +14,8 @@ from pathlib import Path
 import anyio
 import httptools
 
-from flash_tui.local.front import Doorkeeper, FrontDoor
-from flash_tui.local.front_asgi import AsgiApp
+from flash_tui.local.front.asgi import AsgiApp
+from flash_tui.local.front.door import Doorkeeper, FrontDoor
 from flash_tui.local.security import HOST_SUFFIX, Gate, UrlSigner
 from flash_tui.models.errors import NotFound, TargetUnreachable
 from flash_tui.models.identifiers import EndpointId

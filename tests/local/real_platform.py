@@ -15,15 +15,15 @@ import anyio
 import httpx
 from starlette.applications import Starlette
 
-from flash_tui.local.artifacts import Prepared
+from flash_tui.local.artifacts.artifacts import Prepared
 from flash_tui.local.engine import Engine, Listeners
-from flash_tui.local.front import Doorkeeper, FrontDoor
+from flash_tui.local.front.door import Doorkeeper, FrontDoor
 from flash_tui.local.security import Gate, UrlSigner
 from flash_tui.local.store import environments
 from flash_tui.local.store.builds import NewBuild, register_build
 from flash_tui.local.store.database import Store
 from flash_tui.local.store.endpoints import list_endpoints
-from flash_tui.local.worker_environment import platform_urls
+from flash_tui.local.workers.environment import platform_urls
 from flash_tui.models.build import Build
 from flash_tui.models.deployment import Deployment, ReleaseRequest
 from flash_tui.models.identifiers import BuildId, EnvironmentId

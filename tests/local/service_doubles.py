@@ -13,14 +13,14 @@ from typing import Any, cast
 import anyio
 import httpx
 
-from flash_tui.local import release_records
 from flash_tui.local.app import build_app
-from flash_tui.local.artifacts import Artifacts
-from flash_tui.local.journal import Journal
-from flash_tui.local.layer_pairs import LayerPairs
-from flash_tui.local.log_archive import LogArchive
-from flash_tui.local.official_deploys import OfficialDeploys
+from flash_tui.local.artifacts.artifacts import Artifacts
+from flash_tui.local.artifacts.layer_pairs import LayerPairs
+from flash_tui.local.journal.journal import Journal
+from flash_tui.local.journal.log_archive import LogArchive
 from flash_tui.local.registry import Registry
+from flash_tui.local.releases import records as release_records
+from flash_tui.local.releases.official import OfficialDeploys
 from flash_tui.local.security import UrlSigner
 from flash_tui.local.services import Services
 from flash_tui.local.store import deployments

@@ -12,9 +12,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from flash_tui.local import retention
-from flash_tui.local.artifacts import Artifacts
-from flash_tui.local.layer_pairs import LayerPairs, incompatible_file
+from flash_tui.local.artifacts import retention
+from flash_tui.local.artifacts.artifacts import Artifacts
+from flash_tui.local.artifacts.layer_pairs import LayerPairs, incompatible_file
 from flash_tui.local.store.apps import delete_app
 from flash_tui.local.store.builds import NewBuild, get_build, register_build
 from flash_tui.local.store.database import Store

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flash_tui.local.boot_failure import failure
-from flash_tui.local.sdk_log import parse_sdk_line
-from flash_tui.local.traffic import TrafficMeters
+from flash_tui.local.workers.boot_failure import failure
+from flash_tui.local.workers.sdk_log import parse_sdk_line
+from flash_tui.local.workers.traffic import TrafficMeters
 from flash_tui.models.errors import ErrorDocument
 from flash_tui.models.identifiers import EndpointId
 

@@ -21,7 +21,7 @@ from flash_tui.client import local_platform
 from flash_tui.client.local_platform import PlatformAddress
 from flash_tui.local import limits
 from flash_tui.local.address import listen
-from flash_tui.local.orphans import end_leftovers
+from flash_tui.local.workers.orphans import end_leftovers
 from flash_tui.models.errors import Conflict, TargetUnreachable
 from flash_tui.paths import Home
 from flash_tui.runtime.file_lock import is_locked
@@ -173,7 +173,7 @@ async def test_a_start_that_breaks_shows_the_last_lines_of_the_log(home: Home) -
 
 ORPHANS = """
 import anyio, os, subprocess, sys
-from flash_tui.local import orphans
+from flash_tui.local.workers import orphans
 
 def children():
     return set(open(f"/proc/self/task/{os.getpid()}/children").read().split())

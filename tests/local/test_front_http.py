@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash_tui.local import limits
-from flash_tui.local.front_http import BadRequest, Request, RequestParser
+from flash_tui.local.front.http import BadRequest, Request, RequestParser
 
 HEAD = b"POST /run?x=1 HTTP/1.1\r\nHost: localhost\r\n"
 

@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from flash_tui.local import limits
-from flash_tui.local.front_asgi import Message, Receive, Send
+from flash_tui.local.front.asgi import Message, Receive, Send
 from tests.local.front_peers import (
     DEADLINE_S,
     Behaviour,

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash_tui.local import journal as module
-from flash_tui.local.journal import Journal
-from flash_tui.local.log_archive import LogArchive, LogQuery
+from flash_tui.local.journal import journal as module
+from flash_tui.local.journal.journal import Journal
+from flash_tui.local.journal.log_archive import LogArchive, LogQuery
 from flash_tui.models.events import AppGone, EnvironmentGone, Event, LogsWritten, StreamReset
 from flash_tui.models.log import LogLine
 

@@ -13,7 +13,7 @@ import anyio.to_thread
 import httpx
 import pytest
 
-from flash_tui.local.worker_environment import platform_urls
+from flash_tui.local.workers.environment import platform_urls
 from flash_tui.runtime.zygote import LayerPair
 from tests.conftest import RunningPlatform
 from tests.projects import a_project

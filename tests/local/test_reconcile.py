@@ -6,8 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash_tui.local.reconcile import Desired, Drain, Observed, ReconcileAction, Role, Serve, Start, Trouble, reconcile
-from flash_tui.local.scaling import restart_delay_s, wanted_workers
+from flash_tui.local.workers.reconcile import (
+    Desired,
+    Drain,
+    Observed,
+    ReconcileAction,
+    Role,
+    Serve,
+    Start,
+    Trouble,
+    reconcile,
+)
+from flash_tui.local.workers.scaling import restart_delay_s, wanted_workers
 from flash_tui.models.identifiers import BuildId, EndpointId, WorkerId
 
 EP = EndpointId("ep1")

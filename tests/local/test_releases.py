@@ -8,9 +8,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from flash_tui.local.reconcile import Role
 from flash_tui.local.store.database import Store
 from flash_tui.local.store.deployments import list_deployments
+from flash_tui.local.workers.reconcile import Role
 from flash_tui.models.errors import Conflict, NotFound
 from flash_tui.models.states import EnvironmentState, JobStatus, Outcome
 from tests.local.engine_fixture import World, a_world, until

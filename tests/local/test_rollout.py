@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash_tui.local.rollout import (
+from flash_tui.local.releases.rollout import (
     Action,
     Committed,
     Drained,

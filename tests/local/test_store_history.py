@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from flash_tui.local import release_records
+from flash_tui.local.releases import records as release_records
 from flash_tui.local.store import builds, deployments, endpoints, environments
 from flash_tui.local.store.apps import list_apps
 from flash_tui.local.store.database import Store, migrate

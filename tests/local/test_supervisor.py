@@ -9,8 +9,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from flash_tui.local.reconcile import Role
 from flash_tui.local.store.database import Store
+from flash_tui.local.workers.reconcile import Role
 from flash_tui.models.errors import BuildFailed, TargetUnreachable
 from flash_tui.models.states import JobStatus, WorkerState
 from tests.local.engine_fixture import ORIGIN, TOKEN, World, a_world, until

@@ -12,9 +12,9 @@ import pytest
 from starlette.applications import Starlette
 
 from flash_tui.local import limits
-from flash_tui.local.reconcile import Role
 from flash_tui.local.store.database import Store
-from flash_tui.local.workers import RunningWorker
+from flash_tui.local.workers.reconcile import Role
+from flash_tui.local.workers.worker import RunningWorker
 from flash_tui.models.identifiers import EndpointId
 from flash_tui.models.states import JobStatus
 from tests.local.engine_fixture import ORIGIN, World, a_world, errors_as_answers, until

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from flash_tui.local.control.objects import time_text
-from flash_tui.local.log_archive import LogQuery
+from flash_tui.local.journal.log_archive import LogQuery
 from flash_tui.local.services import Services
 from flash_tui.models.log import LogLine
 

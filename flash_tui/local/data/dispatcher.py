@@ -24,12 +24,12 @@ from flash_tui.local.data.lost_results import LostResults
 from flash_tui.local.data.queue import ActiveJob, JobQueue
 from flash_tui.local.data.tally import FAILURES, Tally
 from flash_tui.local.data.timekeeper import Timekeeper
-from flash_tui.local.fleet import Fleet
-from flash_tui.local.reconcile import Role
 from flash_tui.local.store import jobs as table
 from flash_tui.local.store.jobs import StoredJob
-from flash_tui.local.traffic import TrafficMeters
-from flash_tui.local.workers import RunningWorker
+from flash_tui.local.workers.fleet import Fleet
+from flash_tui.local.workers.reconcile import Role
+from flash_tui.local.workers.traffic import TrafficMeters
+from flash_tui.local.workers.worker import RunningWorker
 from flash_tui.models.endpoint import JobCounts
 from flash_tui.models.errors import FlashTuiError
 from flash_tui.models.identifiers import EndpointId, JobId

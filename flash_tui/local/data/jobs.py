@@ -21,9 +21,9 @@ from flash_tui.local.data.answers import JsonText, job_text, json_answer, read_o
 from flash_tui.local.data.dispatcher import Dispatcher
 from flash_tui.local.data.ledger import Transactions
 from flash_tui.local.data.queue import ActiveJob
-from flash_tui.local.fleet import Fleet
 from flash_tui.local.store import endpoints, jobs
 from flash_tui.local.store.jobs import JobPolicy, StoredJob
+from flash_tui.local.workers.fleet import Fleet
 from flash_tui.models.errors import Conflict, NotFound, UsageError
 from flash_tui.models.identifiers import EndpointId, JobId
 from flash_tui.models.states import JobStatus, WorkerState

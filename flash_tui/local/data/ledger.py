@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import anyio
 from anyio.abc import TaskStatus
 
-from flash_tui.local.workers import Bell
+from flash_tui.local.workers.worker import Bell
 from flash_tui.models.errors import FlashTuiError, TargetUnreachable
 
 T = TypeVar("T")

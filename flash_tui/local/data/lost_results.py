@@ -13,7 +13,7 @@ from anyio.abc import TaskGroup
 
 from flash_tui.local import limits
 from flash_tui.local.data.queue import ActiveJob
-from flash_tui.local.workers import RunningWorker
+from flash_tui.local.workers.worker import RunningWorker
 from flash_tui.models.identifiers import JobId
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from flash_tui.local.store.jobs import StoredJob
-from flash_tui.local.workers import RunningWorker
+from flash_tui.local.workers.worker import RunningWorker
 from flash_tui.models.identifiers import JobId
 
 

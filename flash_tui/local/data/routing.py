@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import anyio
 
 from flash_tui.local import limits
-from flash_tui.local.fleet import EndpointRuntime, Fleet
-from flash_tui.local.traffic import TrafficMeters
-from flash_tui.local.workers import RunningWorker
+from flash_tui.local.workers.fleet import EndpointRuntime, Fleet
+from flash_tui.local.workers.traffic import TrafficMeters
+from flash_tui.local.workers.worker import RunningWorker
 from flash_tui.models.errors import NotFound, TargetUnreachable
 from flash_tui.models.identifiers import EndpointId
 from flash_tui.models.states import EndpointKind

@@ -11,8 +11,8 @@ import anyio
 
 from flash_tui.local import limits
 from flash_tui.local.data.queue import ActiveJob, JobQueue
-from flash_tui.local.fleet import Fleet
-from flash_tui.local.workers import Bell, RunningWorker
+from flash_tui.local.workers.fleet import Fleet
+from flash_tui.local.workers.worker import Bell, RunningWorker
 
 
 class TimeOut(Protocol):

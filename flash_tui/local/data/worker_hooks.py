@@ -19,9 +19,9 @@ from flash_tui.local import limits
 from flash_tui.local.data.answers import NO_CONTENT, json_answer, read_object, taken_text
 from flash_tui.local.data.dispatcher import Dispatcher
 from flash_tui.local.data.queue import ActiveJob
-from flash_tui.local.fleet import Fleet
-from flash_tui.local.reconcile import Role
-from flash_tui.local.workers import RunningWorker
+from flash_tui.local.workers.fleet import Fleet
+from flash_tui.local.workers.reconcile import Role
+from flash_tui.local.workers.worker import RunningWorker
 from flash_tui.models.errors import BootFailed
 from flash_tui.models.identifiers import JobId
 

@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Route
 
 from flash_tui.local import limits
-from flash_tui.local.code_files import list_code, read_code
+from flash_tui.local.artifacts.code_files import list_code, read_code
 from flash_tui.local.documents import answer, answer_all, parse
 from flash_tui.local.services import Services
 from flash_tui.local.store import apps as app_rows

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from flash_tui.local.journal import Subscription
+from flash_tui.local.journal.journal import Subscription
 from flash_tui.local.services import Services
 from flash_tui.models.errors import UsageError
 from flash_tui.models.events import EVENT

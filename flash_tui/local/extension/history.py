@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from flash_tui.local.documents import answer_all, moment, number
-from flash_tui.local.log_archive import LogQuery
+from flash_tui.local.journal.log_archive import LogQuery
 from flash_tui.local.services import Services
 from flash_tui.local.store import deployments as deployment_rows
 from flash_tui.local.store import jobs as job_rows

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from flash_tui.local.reconcile import Desired, Observed, Role, Trouble
-from flash_tui.local.scaling import STEADY_AFTER_S
-from flash_tui.local.workers import Bell, RunningWorker, WorkerPlan
+from flash_tui.local.workers.reconcile import Desired, Observed, Role, Trouble
+from flash_tui.local.workers.scaling import STEADY_AFTER_S
+from flash_tui.local.workers.worker import Bell, RunningWorker, WorkerPlan
 from flash_tui.models.endpoint import Worker
 from flash_tui.models.errors import ErrorDocument
 from flash_tui.models.identifiers import EndpointId, EnvironmentId, WorkerId

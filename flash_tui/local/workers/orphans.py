@@ -17,7 +17,7 @@ import anyio
 import anyio.to_thread
 
 from flash_tui.local import limits
-from flash_tui.local.worker_environment import HOME_MARKER
+from flash_tui.local.workers.environment import HOME_MARKER
 from flash_tui.paths import Home
 
 _log = logging.getLogger(__name__)

@@ -27,8 +27,8 @@ import anyio
 import anyio.to_thread
 
 from flash_tui.local import limits
-from flash_tui.local.folders import changed_at, disk_errors, protect, remove
-from flash_tui.local.layer_pairs import LayerPairs
+from flash_tui.local.artifacts.folders import changed_at, disk_errors, protect, remove
+from flash_tui.local.artifacts.layer_pairs import LayerPairs
 from flash_tui.local.store import builds
 from flash_tui.local.store.database import Store
 from flash_tui.models.build import Build, BuildUpload, LayerRecord

@@ -13,9 +13,9 @@ from typing import Final
 import anyio
 
 from flash_tui.local import limits
-from flash_tui.local.front_answer import HOP_BY_HOP, Answer, render_head
-from flash_tui.local.front_http import BadRequest, Body, ClientGone, Headers, Request
-from flash_tui.local.front_upstream import (
+from flash_tui.local.front.answer import HOP_BY_HOP, Answer, render_head
+from flash_tui.local.front.http import BadRequest, Body, ClientGone, Headers, Request
+from flash_tui.local.front.upstream import (
     SWITCHING,
     Upstream,
     UpstreamBroken,

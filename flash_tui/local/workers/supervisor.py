@@ -18,14 +18,14 @@ import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
 from flash_tui.local import limits
-from flash_tui.local.boot_failure import worker_failure
-from flash_tui.local.fleet import Fleet
-from flash_tui.local.health import wait_until_healthy
-from flash_tui.local.reconcile import Role
-from flash_tui.local.sdk_log import parse_sdk_line
-from flash_tui.local.worker_environment import worker_env
-from flash_tui.local.workers import RunningWorker, WorkerPlan
-from flash_tui.local.zygotes import OpenSource, Zygotes
+from flash_tui.local.workers.boot_failure import worker_failure
+from flash_tui.local.workers.environment import worker_env
+from flash_tui.local.workers.fleet import Fleet
+from flash_tui.local.workers.health import wait_until_healthy
+from flash_tui.local.workers.reconcile import Role
+from flash_tui.local.workers.sdk_log import parse_sdk_line
+from flash_tui.local.workers.worker import RunningWorker, WorkerPlan
+from flash_tui.local.workers.zygotes import OpenSource, Zygotes
 from flash_tui.models.errors import BootFailed, FlashTuiError
 from flash_tui.models.identifiers import EndpointId
 from flash_tui.models.log import LogLine

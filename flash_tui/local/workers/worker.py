@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 
 from flash_tui.local import limits
-from flash_tui.local.reconcile import Observed, Role
+from flash_tui.local.workers.reconcile import Observed, Role
 from flash_tui.models.endpoint import Worker
 from flash_tui.models.errors import ErrorDocument
 from flash_tui.models.identifiers import BuildId, EndpointId, EnvironmentId, JobId, WorkerId

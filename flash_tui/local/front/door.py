@@ -22,12 +22,12 @@ import anyio
 import anyio.abc
 
 from flash_tui.local import limits
-from flash_tui.local.front_answer import Answer
-from flash_tui.local.front_asgi import AsgiApp, answer_by_app
-from flash_tui.local.front_connection import Connection
-from flash_tui.local.front_http import Request
-from flash_tui.local.front_proxy import Destination, Forwarder, destination_by_path
-from flash_tui.local.front_upstream import UpstreamPool
+from flash_tui.local.front.answer import Answer
+from flash_tui.local.front.asgi import AsgiApp, answer_by_app
+from flash_tui.local.front.connection import Connection
+from flash_tui.local.front.http import Request
+from flash_tui.local.front.proxy import Destination, Forwarder, destination_by_path
+from flash_tui.local.front.upstream import UpstreamPool
 from flash_tui.local.ports import Router
 from flash_tui.local.security import HOST_SUFFIX, Gate, UrlSigner
 

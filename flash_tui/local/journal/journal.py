@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 import anyio
 from anyio.abc import TaskStatus
 
-from flash_tui.local.log_archive import LogArchive, LogQuery
-from flash_tui.local.workers import Bell
+from flash_tui.local.journal.log_archive import LogArchive, LogQuery
+from flash_tui.local.workers.worker import Bell
 from flash_tui.models.errors import FlashTuiError
 from flash_tui.models.events import (
     AppChanged,

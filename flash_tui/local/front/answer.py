@@ -7,8 +7,8 @@ import json
 from http import HTTPStatus
 from typing import Final
 
-from flash_tui.local.front_http import ClientGone, Headers, Request
-from flash_tui.local.front_stream import Stream
+from flash_tui.local.front.http import ClientGone, Headers, Request
+from flash_tui.local.front.stream import Stream
 from flash_tui.local.security import Refusal
 from flash_tui.models.errors import ErrorDocument
 

@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flash_tui.local.artifacts import Artifacts
-from flash_tui.local.folders import disk_errors
+from flash_tui.local.artifacts.artifacts import Artifacts
+from flash_tui.local.artifacts.folders import disk_errors
 from flash_tui.local.store import builds, uploads
 from flash_tui.local.store.database import Store
 from flash_tui.local.store.values import as_text

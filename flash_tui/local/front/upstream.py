@@ -13,8 +13,8 @@ import anyio
 import httptools
 
 from flash_tui.local import limits
-from flash_tui.local.front_http import Headers
-from flash_tui.local.front_stream import Stream
+from flash_tui.local.front.http import Headers
+from flash_tui.local.front.stream import Stream
 
 SWITCHING: Final = HTTPStatus.SWITCHING_PROTOCOLS
 

@@ -10,14 +10,11 @@ from functools import partial
 import anyio
 from anyio.abc import TaskGroup
 
-from flash_tui.local import limits, release_records
-from flash_tui.local.boot_failure import worker_failure
+from flash_tui.local import limits
 from flash_tui.local.data.ledger import Transactions
-from flash_tui.local.fleet import Fleet
-from flash_tui.local.plans import worker_plans
-from flash_tui.local.reconcile import Role
-from flash_tui.local.release_records import Accepted
-from flash_tui.local.rollout import (
+from flash_tui.local.releases import records as release_records
+from flash_tui.local.releases.records import Accepted
+from flash_tui.local.releases.rollout import (
     Action,
     Committed,
     Drained,
@@ -30,10 +27,14 @@ from flash_tui.local.rollout import (
     WorkerReady,
     step,
 )
-from flash_tui.local.serving import ArtifactSource, Serving
+from flash_tui.local.releases.serving import ArtifactSource, Serving
 from flash_tui.local.store import deployments
-from flash_tui.local.supervisor import Supervisor
-from flash_tui.local.workers import Bell, RunningWorker, WorkerPlan
+from flash_tui.local.workers.boot_failure import worker_failure
+from flash_tui.local.workers.fleet import Fleet
+from flash_tui.local.workers.plans import worker_plans
+from flash_tui.local.workers.reconcile import Role
+from flash_tui.local.workers.supervisor import Supervisor
+from flash_tui.local.workers.worker import Bell, RunningWorker, WorkerPlan
 from flash_tui.models.app import Progress
 from flash_tui.models.deployment import Deployment, ReleaseRequest
 from flash_tui.models.errors import ErrorDocument, FlashTuiError

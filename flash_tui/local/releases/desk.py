@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from flash_tui.local import limits, release_records
+from flash_tui.local import limits
 from flash_tui.local.data.ledger import Transactions
-from flash_tui.local.fleet import Fleet
-from flash_tui.local.release_driver import Release, ReleaseDriver
-from flash_tui.local.rollout import Withdrawn
-from flash_tui.local.serving import ArtifactSource, Serving
+from flash_tui.local.releases import records as release_records
+from flash_tui.local.releases.driver import Release, ReleaseDriver
+from flash_tui.local.releases.rollout import Withdrawn
+from flash_tui.local.releases.serving import ArtifactSource, Serving
 from flash_tui.local.store import deployments
-from flash_tui.local.supervisor import Supervisor
+from flash_tui.local.workers.fleet import Fleet
+from flash_tui.local.workers.supervisor import Supervisor
 from flash_tui.models.app import Progress
 from flash_tui.models.deployment import Deployment, ReleaseRequest
 from flash_tui.models.errors import Conflict, TargetUnreachable

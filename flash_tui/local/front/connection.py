@@ -15,9 +15,9 @@ from typing import Final
 import anyio
 
 from flash_tui.local import limits
-from flash_tui.local.front_answer import Answer
-from flash_tui.local.front_http import BadRequest, Body, ClientGone, Request, RequestParser
-from flash_tui.local.front_stream import Stream
+from flash_tui.local.front.answer import Answer
+from flash_tui.local.front.http import BadRequest, Body, ClientGone, Request, RequestParser
+from flash_tui.local.front.stream import Stream
 
 Handle = Callable[[Request, Answer], Awaitable[None]]
 """Answers one request. Raises ClientGone or TimeoutError when the client does not play along."""

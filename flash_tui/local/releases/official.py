@@ -21,7 +21,7 @@ from flash_tui.local.store import builds, deployments, environments
 from flash_tui.local.store.database import Store
 from flash_tui.local.store.environments import StoredEnvironment
 from flash_tui.local.view import Publisher
-from flash_tui.local.workers import Bell
+from flash_tui.local.workers.worker import Bell
 from flash_tui.models.deployment import ReleaseRequest
 from flash_tui.models.errors import ErrorDocument, FlashTuiError, NotFound
 from flash_tui.models.identifiers import BuildId, EnvironmentId

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from flash_tui.local import limits
-from flash_tui.local.artifacts import Prepared
+from flash_tui.local.artifacts.artifacts import Prepared
 from flash_tui.local.store.endpoints import StoredEndpoint
 from flash_tui.local.store.environments import StoredEnvironment
-from flash_tui.local.worker_environment import deployed_env
-from flash_tui.local.workers import WorkerPlan
+from flash_tui.local.workers.environment import deployed_env
+from flash_tui.local.workers.worker import WorkerPlan
 from flash_tui.models.build import BuildReference
 from flash_tui.models.manifest import Manifest
 from flash_tui.runtime.zygote import LayerPair

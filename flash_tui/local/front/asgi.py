@@ -15,8 +15,8 @@ from urllib.parse import unquote
 import anyio.lowlevel
 from starlette.exceptions import HTTPException
 
-from flash_tui.local.front_answer import Answer
-from flash_tui.local.front_http import BadRequest, ClientGone, Headers, Request
+from flash_tui.local.front.answer import Answer
+from flash_tui.local.front.http import BadRequest, ClientGone, Headers, Request
 from flash_tui.local.limits import MAX_ARTIFACT_BODY_BYTES, MAX_CONTROL_BODY_BYTES
 
 Message = MutableMapping[str, Any]

@@ -15,11 +15,11 @@ import anyio.lowlevel
 from anyio.abc import TaskGroup, TaskStatus
 
 from flash_tui.local import limits
-from flash_tui.local.boot_failure import worker_failure
-from flash_tui.local.fleet import Fleet
-from flash_tui.local.reconcile import Decision, Drain, ReconcileAction, Role, Serve, Start, reconcile
-from flash_tui.local.supervisor import Supervisor
-from flash_tui.local.workers import RunningWorker
+from flash_tui.local.workers.boot_failure import worker_failure
+from flash_tui.local.workers.fleet import Fleet
+from flash_tui.local.workers.reconcile import Decision, Drain, ReconcileAction, Role, Serve, Start, reconcile
+from flash_tui.local.workers.supervisor import Supervisor
+from flash_tui.local.workers.worker import RunningWorker
 
 _log = logging.getLogger(__name__)
 

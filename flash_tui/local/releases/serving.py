@@ -8,12 +8,12 @@ from typing import Protocol
 
 import anyio
 
-from flash_tui.local import release_records
-from flash_tui.local.artifacts import Prepared
+from flash_tui.local.artifacts.artifacts import Prepared
 from flash_tui.local.data.ledger import Transactions
-from flash_tui.local.fleet import Fleet
-from flash_tui.local.plans import worker_plans
-from flash_tui.local.supervisor import Supervisor
+from flash_tui.local.releases import records as release_records
+from flash_tui.local.workers.fleet import Fleet
+from flash_tui.local.workers.plans import worker_plans
+from flash_tui.local.workers.supervisor import Supervisor
 from flash_tui.models.errors import ErrorDocument, FlashTuiError
 from flash_tui.models.identifiers import BuildId, EndpointId, EnvironmentId
 

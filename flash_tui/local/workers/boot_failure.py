@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flash_tui.local.workers import RunningWorker
+from flash_tui.local.workers.worker import RunningWorker
 from flash_tui.models.errors import BootFailed, ErrorDocument
 
 _START = "Traceback (most recent call last):"

@@ -1,4 +1,4 @@
-"""One release as a state machine: boot → health → switch → drain. Pure; `releases.py` carries its actions out.
+"""One release as a state machine: boot → health → switch → drain. Pure; `driver.py` carries its actions out.
 
     preparing ──Prepared──▸ booting ──all ready──▸ switching ──Committed──▸ draining ──Drained──▸ ended
         └───────────┴──Failed, Withdrawn──▸ ended      └──Refused──▸ ended

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flash_tui.local.scaling import restart_delay_s
+from flash_tui.local.workers.scaling import restart_delay_s
 from flash_tui.models.identifiers import BuildId, EndpointId, WorkerId
 
 

@@ -1,0 +1,1 @@
+"""Artifacts: received, kept by digest, unpacked, collected."""

@@ -1,0 +1,1 @@
+"""The front door: one port, every request bounded, checked and routed."""

@@ -1,0 +1,1 @@
+"""What happened: events in a ring, log lines in a file."""

@@ -1,0 +1,1 @@
+"""Releases: boot, health, commit, switch, drain, and what serves afterwards."""
