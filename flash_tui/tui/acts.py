@@ -118,11 +118,10 @@ class Acts:
         for verb in VERBS:
             if with_pairs and verb.id in second:
                 continue
-            keys, label, partner = " ".join(keymap.keys(verb.id)[:2]), self.label(verb), ""
+            keys, label, partner = _few(keymap.keys(verb.id)), self.label(verb), ""
             if with_pairs and verb.id in SHARED_LINES:
                 partner, label = SHARED_LINES[verb.id]
-                one, other = keymap.key(verb.id), keymap.key(partner)
-                keys = f"(shift+){one}" if other == f"shift+{one}" else f"{one} {other}"
+                keys = _pair(keymap.key(verb.id), keymap.key(partner))
             found.append(KeyEntry(verb.id, keys, label, verb.group, reason(verb.id, view), partner))
         return found
 
@@ -336,3 +335,19 @@ class Acts:
 def _serves(bench: Workbench, stage: str, build: BuildReference) -> bool:
     environment = bench.view.snapshot.environments.get((bench.view.app, stage))
     return environment is not None and environment.build is not None and environment.build.id == build.id
+
+
+MOST_CELLS = 9
+
+
+def _few(keys: tuple[str, ...]) -> str:
+    """Two keys where they fit a narrow column, else the first."""
+    both = " ".join(keys[:2])
+    return both if len(both) <= MOST_CELLS else keys[0]
+
+
+def _pair(one: str, other: str) -> str:
+    """`j k`, `ctrl+d/u`; of `tab` and `shift+tab` the one that everybody knows."""
+    if one.startswith("ctrl+") and other.startswith("ctrl+"):
+        return f"{one}/{other.removeprefix('ctrl+')}"
+    return _few((one, other))

@@ -54,11 +54,11 @@ class Planned(Message):
 
 
 class Run(Message):
-    """Do what a verb's key does, as if it had been pressed."""
+    """Do what a verb's key does, as if it had been pressed; with `closes`, after the sheet that says so has gone."""
 
-    def __init__(self, verb_id: str) -> None:
+    def __init__(self, verb_id: str, *, closes: bool = False) -> None:
         super().__init__()
-        self.verb_id = verb_id
+        self.verb_id, self.closes = verb_id, closes
 
 
 class Went(Message):

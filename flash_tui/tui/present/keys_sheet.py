@@ -9,7 +9,7 @@ from flash_tui.tui.keymap import GROUPS
 from flash_tui.tui.present.line import Line, Row, blank
 
 COLUMN = 32
-KEY_CELLS = 12
+KEY_CELLS = 10
 SIGNS = (
     ("✓", "ok", "deployed"),
     ("⠹", "move", "deploying"),

@@ -80,5 +80,4 @@ class KeysSheet(Sheet):
     def action_confirm(self) -> None:
         if self._found and self._typed.text:
             entry = self._found[self._chosen]
-            self.close()
-            self.screen.post_message(Run(entry.verb_id))
+            self.post_message(Run(entry.verb_id, closes=True))

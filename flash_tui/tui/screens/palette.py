@@ -73,10 +73,10 @@ class PaletteSheet(ListSheet):
         if not self._found:
             return
         entry = self._found[self.cursor]
-        self.close()
         if entry.verb_id:
-            self.screen.post_message(Run(entry.verb_id))
+            self.post_message(Run(entry.verb_id, closes=True))
         elif entry.key:
-            self.screen.post_message(Went(entry.key))
+            self.post_message(Went(entry.key))
         else:
             self.screen.post_message(ThemeWanted(entry.theme))
+            self.close()

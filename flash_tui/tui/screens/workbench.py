@@ -144,6 +144,8 @@ class Workbench(Screen[None]):
 
     @on(Run)
     def _run(self, event: Run) -> None:
+        if event.closes:
+            self.close_sheet()
         self.action_act(event.verb_id)
 
     @on(Went)
