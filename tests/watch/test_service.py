@@ -22,6 +22,7 @@ from flash_tui.watch.service import run_watch
 
 pytestmark = pytest.mark.anyio
 DEADLINE_S = 60
+STORM_S = 4.0
 APP = """\
 from runpod_flash import Endpoint
 
@@ -139,6 +140,24 @@ async def test_a_rollback_pauses_the_watch_until_it_is_told_to_go_on(bench: Benc
         assert await send_command(bench.settings, "dev", "resume")
         await bench.until("live", after=seen)
         assert await bench.word() == {"word": "three"}
+
+
+async def test_continuous_saves_go_live_on_the_way_and_the_last_one_in_the_end(bench: Bench) -> None:
+    async with watched(bench):
+        await bench.saved("warm")
+        seen = len(bench.events)
+        began, number = anyio.current_time(), 0
+        while anyio.current_time() - began < STORM_S:
+            number += 1
+            bench.save(f"storm {number}")
+            await anyio.sleep(0.05)  # the person's pace, not a wait for anything
+        asked = len(bench.events)
+        while await bench.word() != {"word": f"storm {number}"}:
+            live = await bench.until("live", after=asked)
+            asked = bench.events.index(live) + 1
+    lives = [event for event in bench.events[seen:] if event.event == "live"]
+    assert len(lives) >= 2
+    assert not [event for event in bench.events if event.event == "failed"]
 
 
 async def test_an_app_that_was_deleted_comes_back_with_the_next_save(bench: Bench) -> None:
