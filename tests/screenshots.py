@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -19,7 +21,7 @@ from tests.command import FlashTui
 
 PICTURES = Path(__file__).parents[1] / "screenshots"
 SIZE = (120, 40)
-PATIENCE_S = 60.0
+PATIENCE_S = 20.0
 LOOK_AGAIN_S = 0.05
 
 
@@ -27,7 +29,7 @@ def live_through_a_day(command: FlashTui, project: Path) -> None:
     """Something to look at: builds, calls, a promotion."""
     words = project / "words.py"
     for greeting in ("Hello", "Hi", "Howdy"):
-        words.write_text(words.read_text().replace('GREETING = "Hello"', f'GREETING = "{greeting}"'))
+        words.write_text(re.sub(r'GREETING = ".*"', f'GREETING = "{greeting}"', words.read_text()))
         command.run("deploy", cwd=project)
         for _ in range(3):
             command.run("call", "lb_worker", "--route", "GET /hello", cwd=project)
@@ -37,16 +39,18 @@ def live_through_a_day(command: FlashTui, project: Path) -> None:
             command.run("promote", "staging", "production", "--yes", cwd=project)
 
 
-def shows(app: FlashApp, *words: str) -> bool:
-    text = "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
-    return all(word in text for word in words)
+def screen_text(app: FlashApp) -> str:
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
 
 
-async def until(pilot: Pilot[int], done: Callable[[], bool], what: str) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not done():
-            await pilot.pause(LOOK_AGAIN_S)
-    del what
+async def until(app: FlashApp, pilot: Pilot[int], words: Sequence[str]) -> None:
+    """Wait until the screen shows all of `words`."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not all(word in screen_text(app) for word in words):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{words} never came on the screen:\n{screen_text(app)}")
+        await pilot.pause(LOOK_AGAIN_S)
 
 
 async def picture(
@@ -61,12 +65,12 @@ async def picture(
     environ = dict(os.environ) | ({"FLASH_TUI_THEME": theme} if theme else {})
     app = FlashApp(read_settings(project, environ), watch=True)
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: shows(app, "deployed", "watching"), "the home screen")
+        await until(app, pilot, ("deployed", "watching"))
         await pilot.press(*keys)
-        await until(pilot, lambda: shows(app, *wanted), f"{wanted}")
+        await until(app, pilot, wanted)
         PICTURES.mkdir(exist_ok=True)
         (PICTURES / f"{name}.svg").write_text(app.export_screenshot(title="flash-tui"))
-        app.exit(0)
+        await pilot.press("q")
 
 
 async def pictures(project: Path) -> None:

@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import urlsplit
 
 from tests.benchmarks.common import MS, ratio, row, sample_project
@@ -40,25 +41,16 @@ async def version(request):
 
 app = Starlette(routes=[Route("/version", version)])
 """
-OURS = """
-from runpod_flash import Endpoint
-
-api = Endpoint(name="clock", cpu="cpu3c-1-2", workers=(1, 1))
-
-VERSION = {version}
-
-
-@api.get("/version")
-async def version() -> dict:
-    return {{"version": VERSION}}
-"""
+GREETING = re.compile(r'GREETING = ".*"')
 
 
 class Client:
     """One keep-alive connection, opened anew after an error, which is counted."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, key: str, token: str | None = None) -> None:
+        """`key` names the field of the answer that holds the version, as the first number in it."""
         self._url = urlsplit(url)
+        self._key = key
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._connection: http.client.HTTPConnection | None = None
         self.failed: dict[str, int] = {}
@@ -71,7 +63,7 @@ class Client:
                 self._connection = http.client.HTTPConnection(self._url.hostname, self._url.port, timeout=10)
             self._connection.request("GET", self._url.path, headers=self._headers)
             answer = self._connection.getresponse()
-            number = int(json.loads(answer.read())["version"])
+            number = int(str(json.loads(answer.read())[self._key]).partition(",")[0])
         except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
             self.failed[type(error).__name__] = self.failed.get(type(error).__name__, 0) + 1
             if self._connection is not None:
@@ -132,10 +124,10 @@ def peer_samples() -> tuple[list[float], dict[str, int]]:
         )
         try:
             url = f"http://127.0.0.1:{port}/version"
-            until(lambda: Client(url).version() == 0, what="the peer to answer")
+            until(lambda: Client(url, "version").version() == 0, what="the peer to answer")
             time.sleep(PEER_WATCH_S)
-            load = Client(url)
-            samples = measure(lambda number: _write(file, PEER.format(version=number)), Client(url), load)
+            load = Client(url, "version")
+            samples = measure(lambda number: _write(file, PEER.format(version=number)), Client(url, "version"), load)
         finally:
             os.killpg(server.pid, signal.SIGTERM)
             server.wait(10)
@@ -147,24 +139,41 @@ def _write(file: Path, text: str) -> None:
 
 
 def our_samples(command: FlashTui, project: Path) -> tuple[list[float], dict[str, int]]:
-    file = project / "clock.py"
-    file.write_text(OURS.format(version=0))
+    file = project / "words.py"  # what both endpoints of the sample share, so that a save restarts both
+
+    def save(number: int) -> None:
+        file.write_text(GREETING.sub(f'GREETING = "{number}"', file.read_text()))
+
+    save(0)
     command.run("deploy", cwd=project)
-    endpoint = command.json("endpoint", "get", "clock", cwd=project)
-    exports = command.run("platform", "env").stdout
-    token = re.search(r"RUNPOD_API_KEY=['\"]?([^'\"\n]+)", exports)
-    assert token is not None
-    url = endpoint["url"] + "/version"
-    load = Client(url, token[1])
+    url = command.json("endpoint", "get", "lb_worker", cwd=project)["url"] + "/hello"
+    token = (command.home / "platform" / "token").read_text().strip()
+    load = Client(url, "message", token)
     with command.started("watch", "--json", cwd=project) as watch:
         assert watch.stdout is not None
-        for line in watch.stdout:
-            if json.loads(line)["event"] == "ready":
-                break
-        drain = threading.Thread(target=watch.stdout.read, daemon=True)
-        drain.start()
-        samples = measure(lambda number: _write(file, OURS.format(version=number)), Client(url, token[1]), load)
+        stages: list[dict[str, float]] = []
+        reader = threading.Thread(target=_collect, args=(watch.stdout, stages))
+        reader.start()
+        until(lambda: stages, what="the watch to be ready")
+        save(-1)  # the first save waits for a warm interpreter
+        until(lambda: len(stages) > 1, what="the first save to be live")
+        samples = measure(save, Client(url, "message", token), load)
+    reader.join()
+    _tell_stages(stages[2:])
     return samples, load.failed
+
+
+def _collect(lines: TextIO, stages: list[dict[str, float]]) -> None:
+    """Note the stage times of each save, behind an empty entry that says the watch is ready."""
+    for line in lines:
+        event = json.loads(line)
+        if event.get("event") in {"ready", "live"}:
+            stages.append(event.get("stages_ms", {}))
+
+
+def _tell_stages(stages: list[dict[str, float]]) -> None:
+    for name in stages[0]:
+        row(f"  stage {name}", [saved[name] for saved in stages if name in saved])
 
 
 def main() -> None:
