@@ -253,14 +253,20 @@ class Workshop:
 
         async def withdraw() -> None:
             await stop.wait()
-            await dialect.cancel(deployment.id)
+            with suppress(FlashTuiError):  # whoever waits for the end hears it as well
+                await dialect.cancel(deployment.id)
 
-        ended = deployment
+        ended, failure = deployment, None
         async with anyio.create_task_group() as group:
             group.start_soon(withdraw)
-            while ended.outcome is None:
-                ended = await dialect.wait(deployment.id, WAIT_S)
+            try:
+                while ended.outcome is None:
+                    ended = await dialect.wait(deployment.id, WAIT_S)
+            except FlashTuiError as error:  # raised as itself: a group of one is caught by nobody
+                failure = error
             group.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
         return ended
 
 
