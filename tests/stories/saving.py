@@ -7,13 +7,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.command import FlashTui, until
-from tests.load import Connection, Place
+from tests.load import Place
 
 HELPER = "words.py"
 BETWEEN_CALLS_S = 0.03
@@ -142,7 +142,8 @@ class Watch:
     process: subprocess.Popen[str]
     project: Path
     app: str
-    platform: Connection
+    place: Place
+    """Any endpoint of it."""
     heard: list[tuple[float, dict[str, Any]]] = field(default_factory=list[tuple[float, dict[str, Any]]])
     _numbers: dict[int, int] = field(default_factory=dict[int, int])
 
@@ -153,10 +154,12 @@ class Watch:
 
     def until(self, event: str, after: int = 0) -> dict[str, Any]:
         """The first such event behind the first `after` ones."""
-        return until(
-            lambda: next((told for _, told in self.heard[after:] if told["event"] == event), None),
-            what=f"the watch to say {event}; it said {[told for _, told in self.heard[after:]]}",
+        told = until(
+            lambda: next((told for _, told in self.heard[after:] if told.get("event") in {event, None}), None),
+            what=f"the watch to say {event}",
         )
+        assert told.get("event") == event, told  # else it has ended, and says why
+        return told
 
     def save(self, way: Callable[[Path, int], None], number: int) -> dict[str, Any]:
         """Save, and wait until this number is live."""
@@ -171,32 +174,39 @@ class Watch:
 
     def environment(self) -> dict[str, Any]:
         """The document of dev."""
-        return self.platform.ask("GET", f"/flash-tui/v1/apps/{self.app}/environments/dev")
+        return dev(self.place, self.app)
 
     def live(self, number: int) -> dict[str, Any] | None:
         """The event that told that this number is live; None so far."""
-        lives = [told for _, told in self.heard if told["event"] == "live"]
+        lives = [told for _, told in self.heard if told.get("event") == "live"]
         return next((told for told in reversed(lives) if self.number(told["version"]) == number), None)
 
     def lives(self) -> list[tuple[float, int]]:
         """What went live and when that was heard, oldest first."""
-        return [(at, self.number(told["version"])) for at, told in self.heard if told["event"] == "live"]
+        return [(at, self.number(told["version"])) for at, told in self.heard if told.get("event") == "live"]
 
     def number(self, version: int) -> int:
         """The number in the code of a build."""
         if version not in self._numbers:
-            builds = self.platform.ask("GET", f"/flash-tui/v1/apps/{self.app}/builds")
-            build_id = next(build["id"] for build in builds if build["version"] == version)
-            text = self.platform.ask("GET", f"/flash-tui/v1/builds/{build_id}/files/{HELPER}", text=True)
+            with closing(self.place.platform()) as platform:
+                builds = platform.ask("GET", f"/flash-tui/v1/apps/{self.app}/builds")
+                build_id = next(build["id"] for build in builds if build["version"] == version)
+                text = platform.ask("GET", f"/flash-tui/v1/builds/{build_id}/files/{HELPER}", text=True)
             self._numbers[version] = int(text.split("SAVE = ")[1].split()[0])
         return self._numbers[version]
+
+
+def dev(place: Place, app: str) -> dict[str, Any]:
+    """The document of the dev that `place` belongs to, its workers' processes included."""
+    with closing(place.platform()) as platform:
+        return platform.ask("GET", f"/flash-tui/v1/apps/{app}/environments/dev")
 
 
 @contextmanager
 def watching(command: FlashTui, project: Path, place: Place) -> Generator[Watch]:
     """A running watch of the project, ready; `place` is any endpoint of it."""
     with command.started("watch", "--json", cwd=project) as process:
-        watch = Watch(process, project, project.name, place.platform())
+        watch = Watch(process, project, project.name, place)
         ear = threading.Thread(target=watch.listen)
         ear.start()
         try:
@@ -205,4 +215,3 @@ def watching(command: FlashTui, project: Path, place: Place) -> Generator[Watch]
         finally:
             process.terminate()
             ear.join()
-            watch.platform.close()
