@@ -116,6 +116,8 @@ class Notice:
     verb: str = ""
     lasts_s: float = 3.0
     """Passing ones only."""
+    undoes: tuple[str, str] | None = None
+    """App and environment that the key takes back."""
 
 
 def _no_manifests() -> Mapping[BuildId, Manifest]:
@@ -221,6 +223,11 @@ class Snapshot:
     def with_notice(self, notice: Notice) -> Snapshot:
         """Newest wins; the same text is said once."""
         return replace(self, notices=(*(old for old in self.notices if old.text != notice.text), notice))
+
+    def without_newest_standing(self) -> Snapshot:
+        """The newest notice that does not go by itself was seen."""
+        standing = [notice for notice in self.notices if notice.kind is not NoticeKind.PASSING]
+        return self.without_notice(standing[-1]) if standing else self
 
     def without_notice(self, notice: Notice) -> Snapshot:
         return replace(self, notices=tuple(old for old in self.notices if old is not notice))

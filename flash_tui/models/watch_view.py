@@ -60,6 +60,8 @@ class WatchView:
     stages_ms: Mapping[str, float] = field(default_factory=dict[str, float])
     stage: str | None = None
     error: ErrorDocument | None = None
+    excerpt: tuple[tuple[int, str], ...] = ()
+    """Lines of source around the failure, numbered; read when it failed, since the file moves on."""
     reason: str = ""
     saves: tuple[Save, ...] = ()
     """Newest first, at most `MAX_SAVES`."""
@@ -106,6 +108,7 @@ def _change(view: WatchView, event: WatchEvent) -> WatchView:
         stages_ms={},
         stage=None,
         error=None,
+        excerpt=(),
         elapsed_ms=None,
     )
 
@@ -133,6 +136,7 @@ def _live(view: WatchView, event: WatchEvent) -> WatchView:
         stages_ms=event.stages_ms or {},
         stage=None,
         error=None,
+        excerpt=(),
         saves=(save, *view.saves)[:MAX_SAVES],
     )
 
@@ -151,6 +155,7 @@ def _failed(view: WatchView, event: WatchEvent) -> WatchView:
         stages_ms=stages,
         stage=event.stage,
         error=event.error,
+        excerpt=(),
         saves=(save, *view.saves)[:MAX_SAVES],
     )
 

@@ -14,7 +14,7 @@ from flash_tui.models.states import EndpointState, Outcome
 from flash_tui.tui import intents
 from flash_tui.tui.keymap import SHARED_LINES, VERBS, Verb
 from flash_tui.tui.messages import Copied, EditWanted, Noticed, QuitWanted, SuspendWanted, ThemeWanted
-from flash_tui.tui.present.reasons import problem_keys, reason
+from flash_tui.tui.present.reasons import problem_keys, reason, undo_target
 from flash_tui.tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Acts:
             "build.diff": self._diff,
             "environment.history": lambda: self._history(workbench.view.environment_name),
             "app.history": lambda: self._history(None),
+            "app.builds": self._builds,
             "logs.show": lambda: workbench.go(workbench.logs),
             "logs.zoom": lambda: workbench.zoom(None if workbench.zoomed is workbench.logs else workbench.logs),
             "endpoint.invoke": self._invoke,
@@ -142,8 +143,10 @@ class Acts:
         self.release(intents.PlanPromotion(view.app, source, target), target)
 
     def _roll_back(self) -> None:
+        """The environment under the cursor; while a notice offers to undo an act, that act's."""
         view = self._bench.view
-        self.release(intents.PlanRollback(view.app, view.environment_name), view.environment_name)
+        app, environment = undo_target(view) or (view.app, view.environment_name)
+        self.release(intents.PlanRollback(app, environment), environment)
 
     def chosen(self, verb: str, environment: str, build: BuildReference) -> None:
         """A build was picked in a list: look at what it would change."""
@@ -216,6 +219,10 @@ class Acts:
         from flash_tui.tui.screens.history import HistorySheet  # noqa: PLC0415 - as above
 
         self._bench.open_sheet(HistorySheet(environment))
+
+    def _builds(self) -> None:
+        self._bench.go(self._bench.apps)
+        self._bench.apps.reveal(("builds", self._bench.view.app))
 
     def has_unseen_failure(self) -> bool:
         return bool(self._failures() - self._bench.view.seen)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import locale
+import logging
 import os
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from textual import on
 from textual.app import App
@@ -16,13 +17,14 @@ from textual.binding import BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.worker import Worker, WorkerState
 
 from flash_tui.models.snapshot import LinkState, Notice, NoticeKind, Snapshot
 from flash_tui.settings import Settings
 from flash_tui.tui.backstage import Backstage, open_backstage
 from flash_tui.tui.intents import DismissNotice, Intent
 from flash_tui.tui.keymap import Keymap
-from flash_tui.tui.messages import Copied, EditWanted, Noticed, QuitWanted, SuspendWanted, ThemeWanted
+from flash_tui.tui.messages import Copied, EditWanted, Noticed, QuitWanted, Stirred, SuspendWanted, ThemeWanted
 from flash_tui.tui.paint import Painter
 from flash_tui.tui.present.ages import next_change_s
 from flash_tui.tui.screens.workbench import Workbench
@@ -86,7 +88,8 @@ class FlashApp(App[int]):
     def on_mount(self) -> None:
         if self.keys.overrides:
             self.set_keymap(self.keys.overrides)
-        self._spinner = self.set_interval(1 / SPINNER_FPS, self._tick, pause=True)
+        period_s = 1.0 if self.animation_level == "none" else 1 / SPINNER_FPS
+        self._spinner = self.set_interval(period_s, self._tick, pause=True)
         self.call_after_refresh(self._first_frame_is_out)
 
     def _first_frame_is_out(self) -> None:
@@ -114,17 +117,28 @@ class FlashApp(App[int]):
     def _keep_time(self) -> None:
         """The spinner turns while something moves; one timer waits for the next age that reads differently."""
         if self._spinner is not None:
-            (self._spinner.resume if self.snapshot.moves else self._spinner.pause)()
+            sheet = self.workbench.sheet if self.workbench else None
+            moves = self.snapshot.moves or (sheet is not None and sheet.moves)
+            (self._spinner.resume if moves and self.app_focus else self._spinner.pause)()
         if self._ages is not None:
             self._ages.stop()
         is_counting = self.snapshot.link.state is LinkState.LOST
         wait_s = COUNTDOWN_S if is_counting else next_change_s(self.snapshot, self.now())
         self._ages = self.set_timer(wait_s, self._ages_changed) if wait_s is not None else None
 
+    def watch_app_focus(self) -> None:
+        self._keep_time()  # nothing turns while nobody looks
+
+    @on(Stirred)
+    def _stirred(self) -> None:
+        self._keep_time()
+
     def _tick(self) -> None:
         self.frame += 1
         if self.workbench is not None:
             self.workbench.tick()
+            if self.workbench.sheet is None and not self.snapshot.moves:
+                self._keep_time()
 
     def _ages_changed(self) -> None:
         if self.workbench is not None:
@@ -140,9 +154,7 @@ class FlashApp(App[int]):
 
     @on(DismissNotice)
     def _dismissed(self) -> None:
-        standing = [notice for notice in self.snapshot.notices if notice.kind is not NoticeKind.PASSING]
-        if standing:
-            self.store.apply(lambda snapshot: snapshot.without_notice(standing[-1]))
+        self.store.apply(lambda snapshot: snapshot.without_newest_standing())
 
     @on(Noticed)
     def _noticed(self, event: Noticed) -> None:
@@ -179,6 +191,14 @@ class FlashApp(App[int]):
         error = edit(self, self.settings, event.path, event.line)
         if error:
             self._say(Notice(NoticeKind.PASSING, "edit", error, lasts_s=8.0))
+
+    @on(Worker.StateChanged)
+    def _worker_changed(self, event: Worker.StateChanged) -> None:
+        worker = cast("Worker[None]", event.worker)  # pyright: ignore[reportUnknownMemberType] - generic in Textual
+        if event.state is WorkerState.ERROR:
+            logging.getLogger(__name__).error("%s ended", worker.name, exc_info=worker.error)
+            what = f"flash-tui broke: {type(worker.error).__name__}"
+            self._say(Notice(NoticeKind.FAILED, what, f"{self.settings.home.root / 'tui.log'} says where"))
 
     def _say(self, notice: Notice) -> None:
         self.store.apply(lambda snapshot: snapshot.with_notice(notice))
@@ -222,7 +242,9 @@ def _is_ascii_only() -> bool:
 
 
 def run(settings: Settings, *, environment: str | None, watch: bool, read_only: bool) -> int:
-    """Show the UI until it is closed; the exit code."""
+    """Show the UI until it is closed; the exit code. What goes wrong inside goes to a log file, not on the screen."""
+    handler = logging.FileHandler(settings.home.root / "tui.log", delay=True)
+    logging.basicConfig(handlers=[handler], format="%(asctime)s %(name)s %(message)s", level=logging.WARNING)
     app = FlashApp(settings, environment=environment, watch=watch, read_only=read_only)
     code = app.run()
     return code if code is not None else app.return_code or 0

@@ -258,7 +258,8 @@ class Conductor:
         if result.error is not None:
             raise error_from_document(result.error)
         if undo:
-            self._notice(Notice(NoticeKind.PASSING, done, "", "u", "undo", UNDO_S))
+            undoes = (result.app, result.environment)
+            self._notice(Notice(NoticeKind.PASSING, done, "", "u", "undo", UNDO_S, undoes))
         else:
             self._notice(Notice(NoticeKind.PASSING, done))
 

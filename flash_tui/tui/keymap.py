@@ -52,6 +52,7 @@ VERBS: tuple[Verb, ...] = (
     _main("build.diff", "d", "diff", "look", rank=4),
     _main("environment.history", "h", "history", "look", rank=7),
     _main("app.history", "H", "history of the app", "look"),
+    _main("app.builds", "b", "builds", "look"),
     _main("logs.show", "l", "logs", "look", rank=5),
     _main("logs.zoom", "L", "logs, full screen", "look"),
     _main("endpoint.invoke", "i", "invoke", "use", rank=3),

@@ -91,3 +91,7 @@ class EditWanted(Message):
     def __init__(self, path: str, line: int) -> None:
         super().__init__()
         self.path, self.line = path, line
+
+
+class Stirred(Message):
+    """Something on a sheet began to move: the spinner turns."""

@@ -87,6 +87,13 @@ def board_lines(view: BoardView, width: int, height: int, now: datetime, frame: 
     return [row.line() for row in rows]
 
 
+def station_at(view: BoardView, width: int, column: int) -> Station | None:
+    """The station whose column of the board holds `column`."""
+    stations, _ = _window(view, width)
+    index = column // max(width // max(len(stations), 1), 1)
+    return stations[index] if index < len(stations) else None
+
+
 def _window(view: BoardView, width: int) -> tuple[tuple[Station, ...], int]:
     """The stations that fit, around the lit one, and how many do not."""
     room = max(width // MIN_PITCH, 1)
@@ -174,7 +181,7 @@ class _Painter:
         sign = environment_sign(environment.state)
         if self.view.is_stale:
             glyph = "◌" if sign.glyph == MOVING else sign.glyph
-            return (glyph, "faint", f"{sign.word}*", age(environment.updated_at, self.now))
+            return (glyph, "faint i", f"{sign.word}*", age(environment.updated_at, self.now))
         detail = self._detail(environment)
         if environment.state is EnvironmentState.PENDING and environment.build is None and not detail:
             return (sign.glyph, sign.ink, sign.word, "")

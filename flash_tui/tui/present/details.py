@@ -9,7 +9,7 @@ from flash_tui.models.build import Build
 from flash_tui.models.endpoint import Endpoint
 from flash_tui.models.human import age, count, duration, short_digest, size
 from flash_tui.models.states import EndpointKind
-from flash_tui.tui.present.environment import environment_lines, fact
+from flash_tui.tui.present.environment import Size, environment_lines, fact
 from flash_tui.tui.present.line import Line, Row, Span, blank
 from flash_tui.tui.present.signs import NOTHING, endpoint_sign, environment_sign, job_sign, worker_sign
 from flash_tui.tui.present.traffic import dots
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 MOST_JOBS = 12
 
 
-def detail_lines(view: View, width: int, now: datetime, frame: int) -> list[Line]:
+def detail_lines(view: View, size: Size, now: datetime, frame: int) -> list[Line]:
+    """For a pane of `size` (width, height)."""
+    width = size[0]
     endpoint, build, environment = view.endpoint, view.build, view.environment
     if endpoint is not None:
         return _endpoint_lines(view, endpoint, width, now)
@@ -31,7 +33,7 @@ def detail_lines(view: View, width: int, now: datetime, frame: int) -> list[Line
     of_kind = {"builds": _builds_lines, "volumes": _volume_lines, "volume": _volume_lines, "app": _app_lines}
     if view.kind in of_kind:
         return of_kind[view.kind](view, width, now)
-    return environment_lines(view, environment, width, now, frame) if environment else _empty(view, width)
+    return environment_lines(view, environment, size, now, frame) if environment else _empty(view, width)
 
 
 def detail_name(view: View) -> tuple[str, str]:

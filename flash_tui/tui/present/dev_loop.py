@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from statistics import median
 
@@ -16,6 +17,9 @@ from flash_tui.tui.present.signs import MOVING, spin
 from flash_tui.tui.present.traffic import dots
 
 STAGES = tuple(Stage)
+EARLY = frozenset(STAGES[: STAGES.index(Stage.BOOT)])
+"""Before boot."""
+BAR_COLUMN, BAR_CELLS = 44, 90
 STAGES_FROM_WIDTH = 100
 MOST_STAGES_SHOWN = 3
 RECENT = 20
@@ -27,10 +31,24 @@ def dev_loop_lines(
 ) -> list[Line]:
     """One row; in two, stage bar and figures of the last save stand below each other."""
     row = Row(width, "bad-tint" if watch.phase is WatchPhase.FAILED else "band")
-    _TELL[watch.phase](row, watch, environment, now, frame)
-    if height == 1:
-        return [row.line()]
-    return [row.line(), _second(watch, width, now, row.ground)]
+    if height > 1 and watch.phase is WatchPhase.LIVE:
+        watch, stages = replace(watch, stages_ms={}), watch.stages_ms
+        _TELL[watch.phase](row, watch, environment, now, frame)
+        row.spans(BAR_COLUMN, *stage_bar(stages, min(width - 2 * BAR_COLUMN - 20, BAR_CELLS)))
+        watch = replace(watch, stages_ms=stages)
+    else:
+        _TELL[watch.phase](row, watch, environment, now, frame)
+    return [row.line()] if height == 1 else [row.line(), _second(watch, width, row.ground)]
+
+
+def stage_bar(stages_ms: Mapping[str, float], cells: int, failed: str | None = None) -> list[Span]:
+    """Time before boot and from boot on, in two tones, to scale; what failed is `bad`."""
+    whole = sum(stages_ms.values())
+    if whole <= 0 or cells <= 1:
+        return []
+    early = sum(ms for stage, ms in stages_ms.items() if stage in EARLY)
+    first = min(max(round(early / whole * cells), 1), cells - 1)
+    return [("━" * first, "rail"), ("━" * (cells - first), "bad" if failed else "soft")]
 
 
 def file_names(paths: tuple[str, ...], most: int = 2) -> str:
@@ -190,17 +208,17 @@ def _median(row: Row, saves: tuple[Save, ...]) -> int:
     return row.right(end, *spans)
 
 
-def _second(watch: WatchView, width: int, now: datetime, ground: str) -> Line:
+def _second(watch: WatchView, width: int, ground: str) -> Line:
     """All stages of the last save, in order, with their times in ms."""
-    del now
     row = Row(width, ground)
     spans: list[Span] = []
     for stage in STAGES:
         if stage in watch.stages_ms:
             ink = "bad" if stage == watch.stage else "faint"
             spans += [(f"{stage} ", ink), (f"{watch.stages_ms[stage]:.0f}", "soft"), ("   ", "")]
-    row.spans(4, *spans)
+    row.spans(BAR_COLUMN, *spans)
     failed = sum(save.version is None for save in watch.saves)
     if watch.saves:
-        row.right(width - 2, (f"last {len(watch.saves)} saves, {failed} failed", "faint"))
+        saves = f"{len(watch.saves)} saves" if len(watch.saves) > 1 else "1 save"
+        row.right(width - 2, (f"last {saves}, {failed} failed", "faint"))
     return row.line()

@@ -9,30 +9,48 @@ from flash_tui.models.deployment import Deployment
 from flash_tui.models.endpoint import Endpoint
 from flash_tui.models.human import age, duration, short_digest, size
 from flash_tui.models.states import EndpointKind, EnvironmentState
+from flash_tui.models.watch_view import WatchPhase
 from flash_tui.tui.present.deployments import short_line, took_ms
 from flash_tui.tui.present.dev_loop import place
+from flash_tui.tui.present.failure import failed_save_lines, saves_lines
 from flash_tui.tui.present.line import Line, Row, Span, blank
 from flash_tui.tui.present.signs import NOTHING, endpoint_sign, workers_up
 from flash_tui.tui.present.traffic import dots
 from flash_tui.tui.view import View
 
+Size = tuple[int, int]
+"""Width and height."""
 VALUE = 15
 LAST_DEPLOYMENTS = 8
 DOTS_FROM_WIDTH, TIMES_FROM_WIDTH = 76, 60
 
 
-def environment_lines(view: View, environment: Environment, width: int, now: datetime, frame: int) -> list[Line]:
-    lines = [blank(), *_facts(view, environment, width, now)]
+def environment_lines(view: View, environment: Environment, size: Size, now: datetime, frame: int) -> list[Line]:
+    """In a pane of `size` (width, height): the longer it is, the longer the lists at its end."""
+    width, height = size
+    watch = view.snapshot.watch
+    is_watched = environment.app == view.settings.app and environment.name == watch.environment
+    lines = [blank()]
+    if is_watched and watch.phase is WatchPhase.FAILED:
+        serves = environment.build.label if environment.build else None
+        lines += [*failed_save_lines(watch, serves, environment.name, width), blank()]
+        environment = environment.model_copy(update={"error": None})
+    lines += _facts(view, environment, width, now)
     if environment.endpoints:
         lines += [blank(), _endpoint_heads(width)]
         stale = view.snapshot.link.is_stale
         lines += [_endpoint(endpoint, width, is_stale=stale) for endpoint in environment.endpoints]
-    acts = list(view.snapshot.history(environment.app, environment.name))[:LAST_DEPLOYMENTS]
+    room = max(height - len(lines) - 4, LAST_DEPLOYMENTS)
+    has_saves = is_watched and bool(watch.saves) and room >= 2 * LAST_DEPLOYMENTS
+    most = room // 2 if has_saves else room
+    acts = list(view.snapshot.history(environment.app, environment.name))[:most]
     if acts:
         heading = Row(width)
         heading.put(4, "deployments", "faint")
         lines += [blank(), heading.line()]
         lines += [short_line(act, width, now, frame, is_stale=view.snapshot.link.is_stale) for act in acts]
+    if has_saves:
+        lines += [blank(), *saves_lines(watch.saves, width, max(room - len(acts) - 2, 1))]
     return lines
 
 

@@ -6,7 +6,7 @@ import re
 from zlib import crc32
 
 from flash_tui.models.log import LogLine
-from flash_tui.tui.present.line import Line, Row, plain
+from flash_tui.tui.present.line import Line, Row, clip, plain
 from flash_tui.tui.themes import SOURCES
 
 _ERROR = re.compile(r"\b(?:ERROR|CRITICAL|FATAL)\b|\bTraceback \(most recent|^\w*(?:Error|Exception)\b|\b\w+Error: ")
@@ -52,13 +52,15 @@ def log_line(
     ink = {"error": "bad b", "warning": "text"}.get(kind, "soft")
     if kind:
         row.put(2, "✗" if kind == "error" else "!", "bad" if kind == "error" else "move")
-    row.put(at, text[shift:], ink)
+    row.put(at, clip(text[shift:], max(width - 2 - at, 0)), ink)
     return row.line()
 
 
 def _system(row: Row, at: int, text: str) -> Line:
     is_bad = "failed" in text or "did not" in text or "error" in text.lower()
-    end = row.put(at, text, "bad b" if is_bad else "ok b" if "live" in text else "soft b")
+    end = row.put(
+        at, clip(text, max(row.width - 2 - at, 0)), "bad b" if is_bad else "ok b" if "live" in text else "soft b"
+    )
     rule = row.width - 2 - (end + 2)
     if rule > 0:
         row.put(end + 2, "─" * rule, "line")

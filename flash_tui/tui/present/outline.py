@@ -106,9 +106,9 @@ class Outline:
                 sign=environment_sign(environment.state),
                 middle=environment.build.label if environment.build else "",
                 middle_ink="text b",
-                end=str(environment.state) if is_failed or is_moving else "",
+                end="failed" if is_failed else _progress(environment),
                 end_ink="soft" if is_failed or is_moving else "faint",
-                since=environment.updated_at if environment.build else None,
+                since=environment.updated_at if environment.build and not is_moving else None,
             )
         ]
         if is_open:
@@ -189,6 +189,11 @@ def _closed_app(key: Key, name: str, environments: Mapping[str, Environment]) ->
     sign = Sign("✗", "bad", "failed") if failed else Sign("✓", "ok", "deployed") if is_up else _NO_SIGN
     end = f"{failed} failed" if failed else f"{len(environments)} env{'s' if len(environments) != 1 else ''}"
     return OutlineRow(key, 0, name, is_open=False, sign=sign, end=end, end_ink="soft" if failed else "faint")
+
+
+def _progress(environment: Environment) -> str:
+    progress = environment.progress
+    return f"{progress.done} of {progress.total}" if progress is not None and progress.total else ""
 
 
 def _load(endpoint: Endpoint) -> str:

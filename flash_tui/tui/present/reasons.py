@@ -35,11 +35,24 @@ def _promote_choose(view: View) -> str:
     return "" if view.snapshot.builds.get(view.app) else "no builds yet"
 
 
+def undo_target(view: View) -> tuple[str, str] | None:
+    """App and environment of the act that the notice row offers to undo."""
+    shown = [notice for notice in view.snapshot.notices if notice.undoes is not None]
+    return shown[-1].undoes if shown else None
+
+
 def _rollback(view: View) -> str:
+    if undo_target(view) is not None:
+        return ""
     environment = view.environment
     if environment is None or environment.build is None:
         return f"nothing runs in {view.environment_name}"
     return "" if environment.previous_build is not None else "nothing ran before"
+
+
+def _rollback_choose(view: View) -> str:
+    acts = list(view.snapshot.history(view.app, view.environment_name))
+    return "" if any(act.to_build is not None for act in acts) else "nothing ran here"
 
 
 def _cancel(view: View) -> str:
@@ -79,12 +92,13 @@ _CHECKS = {
     "environment.promote": _promote,
     "environment.promote_choose": _promote_choose,
     "environment.rollback": _rollback,
-    "environment.rollback_choose": _rollback,
+    "environment.rollback_choose": _rollback_choose,
     "act.cancel": _cancel,
     "environment.undeploy": _undeploy,
     "endpoint.invoke": _invoke,
     "endpoint.invoke_again": _invoke,
     "watch.toggle": _watch,
+    "app.builds": _promote_choose,
     "build.diff": _diff,
     "thing.edit": _edit,
 }

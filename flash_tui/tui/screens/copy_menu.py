@@ -30,7 +30,7 @@ def copies(view: View) -> tuple[Copy, ...]:
             found.append(("digest", environment.build.digest or environment.build.id))
         found += [("name", environment.name), ("id", environment.id)]
         found.append(("JSON", environment.model_dump_json(indent=2)))
-    error = environment.error if environment is not None else None
+    error = view.snapshot.watch.error or (environment.error if environment is not None else None)
     if error is not None:
         found.append(("error", "\n".join(part for part in (error.what, error.where, error.traceback) if part)))
     found.append(("app", view.app))

@@ -21,7 +21,7 @@ from flash_tui.models.human import duration
 from flash_tui.models.job import HttpAnswer, QueueAnswer
 from flash_tui.tui.intents import Answered, Invoke, Refused
 from flash_tui.tui.keymap import bindings
-from flash_tui.tui.messages import Copied
+from flash_tui.tui.messages import Copied, Stirred
 from flash_tui.tui.present.answer import answer_lines, as_text, verdict
 from flash_tui.tui.present.footer import Hint
 from flash_tui.tui.present.line import Line, Row, blank, with_bar
@@ -70,6 +70,10 @@ class InvokeSheet(Sheet):
     @property
     def is_running(self) -> bool:
         return self._sent_at is not None
+
+    @property
+    def moves(self) -> bool:
+        return self.is_running
 
     # -- what is shown ------------------------------------------------------------------------------------------------
 
@@ -217,6 +221,7 @@ class InvokeSheet(Sheet):
         self._is_on_route = False
         self.focus()
         self.ask(intent)
+        self.screen.post_message(Stirred())
         self.redraw()
 
     def do(self, verb_id: str) -> bool:

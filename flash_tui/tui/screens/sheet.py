@@ -64,6 +64,11 @@ class Sheet(Pane):
         # Not through the ancestors: a message does not bubble past the one in whose handler it was made.
         self.screen.post_message(intent)
 
+    @property
+    def moves(self) -> bool:
+        """Something on it is under way."""
+        return False
+
     def close(self) -> None:
         self.post_message(self.Closed())
 

@@ -116,14 +116,14 @@ class Workbench(Screen[None]):
             self.sheet.redraw()
 
     def show_hints(self) -> None:
-        last = Hint(self.keymap.key("program.keys"), "keys")
+        last = Hint(self.keymap.key("program.keys"), "keys", verb_id="program.keys")
         if self.sheet is not None:
             last = Hint("f1", "keys") if self.sheet.OWNS_LETTERS else last
             self.footer.show(self.sheet.hints(), last)
             return
         shown = sorted((verb for verb in VERBS if verb.rank), key=lambda verb: verb.rank)
         hints = [
-            Hint(self.keymap.key(verb.id), self.acts.label(verb), bool(reason(verb.id, self.view)), verb.rank)
+            Hint(self.keymap.key(verb.id), self.acts.label(verb), bool(reason(verb.id, self.view)), verb.rank, verb.id)
             for verb in shown
         ]
         self.footer.show(tuple(hints), last)
@@ -185,7 +185,7 @@ class Workbench(Screen[None]):
             self.zoom(None)
         if pane is self.detail and not pane.display:
             self.add_class("-looking")
-        elif pane is self.apps:
+        elif pane is not self.detail:
             self.remove_class("-looking")
         pane.focus()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from flash_tui.tui.present.board import BoardView, board_lines
+from textual import events
+
+from flash_tui.tui.messages import Run, Went
+from flash_tui.tui.present.board import BoardView, board_lines, station_at
 from flash_tui.tui.present.dev_loop import dev_loop_lines
-from flash_tui.tui.present.footer import Hint, footer_line
+from flash_tui.tui.present.footer import Hint, footer_line, hint_at
 from flash_tui.tui.present.header import header_line
 from flash_tui.tui.present.line import Line
 from flash_tui.tui.present.notice import notice_line
@@ -48,6 +51,11 @@ class Board(Canvas):
             return []
         return board_lines(self.board, width, height, self.host.now(), self.host.frame)
 
+    def on_click(self, event: events.Click) -> None:
+        station = station_at(self.board, self.size.width, event.x) if self.board else None
+        if station is not None and station.environment is not None:
+            self.post_message(Went(("environment", station.environment.app, station.name)))
+
 
 class NoticeRow(Bar):
     def draw_view(self, view: View, width: int, height: int) -> list[Line]:
@@ -75,3 +83,8 @@ class FooterBar(Canvas):
     def draw(self, width: int, height: int) -> list[Line]:
         del height
         return [footer_line(self.hints, self.last, width)]
+
+    def on_click(self, event: events.Click) -> None:
+        hint = hint_at(self.hints, self.last, self.size.width, event.x)
+        if hint is not None and hint.verb_id:
+            self.post_message(Run(hint.verb_id))

@@ -31,7 +31,9 @@ class DetailPane(Pane):
         return Title("2", name, ((rest, "soft"),))
 
     def draw(self, width: int, height: int) -> list[Line]:
-        self._body = detail_lines(self._view, width, self.host.now(), self.host.frame) if self._view else []
+        self._body = (
+            detail_lines(self._view, (width, height - 1), self.host.now(), self.host.frame) if self._view else []
+        )
         return super().draw(width, height)
 
     def count(self) -> int:

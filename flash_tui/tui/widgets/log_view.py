@@ -139,10 +139,7 @@ class LogPane(Pane):
             for line in logs.since(number):
                 if self._is_wanted(line):
                     self._kept.append((number, line))
-                    by_worker = bool(self._scope[2])
-                    self._source_width = min(
-                        max(self._source_width, len(source(line, by_worker=by_worker))), MOST_SOURCE
-                    )
+                    self._source_width = max(self._source_width, self._source_cells(line))
                 number += 1
             self._upto = logs.end
         gone = 0
@@ -151,6 +148,11 @@ class LogPane(Pane):
         if gone:
             del self._kept[:gone]
             self.top = max(self.top - gone, 0)
+
+    def _source_cells(self, line: LogLine) -> int:
+        if line.stream == "system":
+            return 0
+        return min(len(source(line, by_worker=bool(self._scope[2]))), MOST_SOURCE)
 
     def _is_wanted(self, line: LogLine) -> bool:
         app, environment, endpoint, worker = self._scope
