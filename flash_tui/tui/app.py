@@ -56,7 +56,7 @@ class FlashApp(App[int]):
         backstage: Backstage | None = None,
     ) -> None:
         """`backstage` stands in for the conductor: the screen then shows what `store` is given."""
-        super().__init__()
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)  # then no colour at all, not greys
         self.settings = settings
         self.keys = Keymap(settings.keymap)
         self.frame = 0
@@ -82,8 +82,8 @@ class FlashApp(App[int]):
 
     @property
     def workbench(self) -> Workbench | None:
-        screen = self.screen
-        return screen if isinstance(screen, Workbench) else None
+        """None at the very end, when a last timer may still fire."""
+        return next((screen for screen in self.screen_stack if isinstance(screen, Workbench)), None)
 
     def on_mount(self) -> None:
         if self.keys.overrides:

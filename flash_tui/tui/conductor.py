@@ -61,7 +61,7 @@ class Conductor:
 
     async def run(self) -> None:
         try:
-            with self._scope:
+            with self._wishes, self._taken, self._scope:
                 async with anyio.create_task_group() as group:
                     self._group = group
                     group.start_soon(self._feed.run)

@@ -64,6 +64,7 @@ _FILLED = {"lit": "text", "fill-ok": "ok", "fill-move": "move", "fill-bad": "bad
 
 def resolve(ink: str, ground: str) -> tuple[str, str]:
     """The tokens that are painted for an ink on a ground."""
+    ground = "lift" if ground == "chip" else ground  # apart, since without colour only the lit chip is reversed
     if ground in _FILLED:
         return ("bg" if ground in {"lit", "fill-white"} else "on"), _FILLED[ground]
     return _STEP_UP.get(ground, {}).get(ink, ink), ground

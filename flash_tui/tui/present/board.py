@@ -171,7 +171,7 @@ class _Painter:
                 return "fill-ok"
         if station.name == self.view.lit:
             return "lit"
-        return "lift" if station.build else "raise"
+        return "chip" if station.build else "raise"
 
     def state(self) -> tuple[str, str, str, str]:
         """Glyph, ink, word and what follows it."""
