@@ -1,25 +1,24 @@
-"""What each key does: the verbs of the keymap as methods. Decides and asks; the conductor does."""
+"""What each key does: the verbs of the keymap. Decides and asks; the conductor does."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flash_tui.models.build import BuildReference
-from flash_tui.models.endpoint import Endpoint
 from flash_tui.models.snapshot import Notice, NoticeKind
-from flash_tui.models.states import EndpointState, Outcome
+from flash_tui.models.states import Outcome
 from flash_tui.tui import intents
 from flash_tui.tui.keymap import SHARED_LINES, VERBS, Verb
-from flash_tui.tui.messages import Copied, EditWanted, Noticed, QuitWanted, SuspendWanted, ThemeWanted
-from flash_tui.tui.present.reasons import problem_keys, reason, undo_target
+from flash_tui.tui.messages import Noticed, QuitWanted, SuspendWanted, ThemeWanted
+from flash_tui.tui.present.reasons import problem_keys, reason
+from flash_tui.tui.shipping import Shipping
+from flash_tui.tui.using import Using
 from flash_tui.tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
     from flash_tui.tui.present.keys_sheet import KeyEntry
-    from flash_tui.tui.screens.invoke import Call
     from flash_tui.tui.screens.workbench import Workbench
 
 ON_ANY_SHEET = frozenset(
@@ -41,27 +40,16 @@ class Acts:
 
     def __init__(self, workbench: Workbench) -> None:
         self._bench = workbench
-        self._calls: dict[str, Call] = {}
+        self.shipping, self._using = Shipping(workbench), Using(workbench)
         self._table: dict[str, Callable[[], object]] = {
-            "environment.promote": self._promote,
-            "environment.promote_choose": lambda: self._choose("promote"),
-            "environment.rollback": self._roll_back,
-            "environment.rollback_choose": lambda: self._choose("rollback"),
-            "project.deploy": lambda: self._post(intents.DeployNow()),
-            "watch.toggle": lambda: self._post(intents.ToggleWatch()),
-            "act.cancel": self._cancel,
-            "environment.undeploy": self._undeploy,
+            **self.shipping.table,
+            **self._using.table,
             "build.diff": self._diff,
             "environment.history": lambda: self._history(workbench.view.environment_name),
             "app.history": lambda: self._history(None),
             "app.builds": self._builds,
             "logs.show": lambda: workbench.go(workbench.logs),
             "logs.zoom": lambda: workbench.zoom(None if workbench.zoomed is workbench.logs else workbench.logs),
-            "endpoint.invoke": self._invoke,
-            "endpoint.invoke_again": self._invoke_again,
-            "thing.copy": self._copy,
-            "thing.copy_menu": self._copy_menu,
-            "thing.edit": self._edit,
             "pane.filter": self._filter,
             "problem.next": lambda: self._problem(1),
             "problem.previous": lambda: self._problem(-1),
@@ -126,65 +114,6 @@ class Acts:
             found.append(KeyEntry(verb.id, keys, label, verb.group, reason(verb.id, view), partner))
         return found
 
-    # -- ship ---------------------------------------------------------------------------------------------------------
-
-    def _promote(self) -> None:
-        view = self._bench.view
-        source = view.environment_name
-        target = view.settings.pipeline.after(source)
-        environment = view.environment
-        if target is None or environment is None or environment.build is None:
-            return
-        there = view.snapshot.environments.get((view.app, target))
-        if there is not None and there.build is not None and there.build.id == environment.build.id:
-            text = f"{target} already runs {environment.build.label}"
-            self.notice(Notice(NoticeKind.PASSING, text, f"sha256 {(environment.build.digest or '')[:12]}"))
-            return
-        self.release(intents.PlanPromotion(view.app, source, target), target)
-
-    def _roll_back(self) -> None:
-        """The environment under the cursor; while a notice offers to undo an act, that act's."""
-        view = self._bench.view
-        app, environment = undo_target(view) or (view.app, view.environment_name)
-        self.release(intents.PlanRollback(app, environment), environment)
-
-    def chosen(self, verb: str, environment: str, build: BuildReference) -> None:
-        """A build was picked in a list: look at what it would change."""
-        view = self._bench.view
-        if verb == "rollback":
-            self.release(intents.PlanRollback(view.app, environment, build), environment)
-            return
-        stages = view.stages
-        source = next((stage for stage in stages if _serves(self._bench, stage, build)), stages[0])
-        self.release(intents.PlanPromotion(view.app, source, environment, build), environment)
-
-    def release(self, question: intents.PlanPromotion | intents.PlanRollback, target: str) -> None:
-        """Open the sheet of a promotion or a rollback."""
-        from flash_tui.tui.screens.release import ReleaseSheet  # noqa: PLC0415 - start-up: most runs open few sheets
-
-        self._bench.open_sheet(ReleaseSheet(question, is_protected=self._bench.view.is_protected(target)))
-
-    def _choose(self, verb: str) -> None:
-        from flash_tui.tui.screens.choose import ChooseSheet  # noqa: PLC0415 - as above
-
-        view = self._bench.view
-        if verb == "rollback":
-            self._bench.open_sheet(ChooseSheet(verb, (view.environment_name,), view.environment_name))
-            return
-        target = view.settings.pipeline.after(view.environment_name) or view.environment_name
-        self._bench.open_sheet(ChooseSheet(verb, view.stages, target))
-
-    def _undeploy(self) -> None:
-        from flash_tui.tui.screens.confirm import UndeploySheet  # noqa: PLC0415 - as above
-
-        view = self._bench.view
-        name = view.environment_name
-        self._bench.open_sheet(UndeploySheet(view.app, name, is_protected=view.is_protected(name)))
-
-    def _cancel(self) -> None:
-        view = self._bench.view
-        self._post(intents.CancelAct(view.app, view.environment_name))
-
     # -- look ---------------------------------------------------------------------------------------------------------
 
     def open(self) -> None:
@@ -247,63 +176,6 @@ class Acts:
         here = keys.index(bench.view.key) if bench.view.key in keys else (-1 if step > 0 else 0)
         bench.apps.select(keys[(here + step) % len(keys)])
 
-    # -- use ----------------------------------------------------------------------------------------------------------
-
-    def _endpoint(self) -> Endpoint | None:
-        """The selected endpoint, else the first of the environment that can be called."""
-        view = self._bench.view
-        if view.endpoint is not None or view.environment is None:
-            return view.endpoint
-        callable_ones = (one for one in view.environment.endpoints if one.state is not EndpointState.CLOUD_ONLY)
-        return next(callable_ones, None)
-
-    def _invoke(self) -> None:
-        from flash_tui.tui.screens.invoke import Call, InvokeSheet  # noqa: PLC0415 - as above; the editor is not small
-
-        endpoint, view = self._endpoint(), self._bench.view
-        if endpoint is None:
-            return
-        jobs = view.snapshot.jobs.get(endpoint.id, ())
-        body = json.dumps(jobs[0].input, indent=2, ensure_ascii=False) if jobs and jobs[0].input is not None else "{}"
-        first = Call(body, endpoint.routes[0] if endpoint.routes else "")
-        call = self._calls.get(endpoint.id, first)
-        self._bench.open_sheet(InvokeSheet(view.app, view.environment_name, endpoint, call, self._calls))
-
-    def _invoke_again(self) -> None:
-        self._invoke()
-        if self._bench.sheet is not None:
-            self._bench.call_after_refresh(self._bench.sheet.do, "endpoint.invoke_again")
-
-    def _copy(self) -> None:
-        what, text = self._obvious()
-        self._bench.post_message(Copied(what, text))
-
-    def _obvious(self) -> tuple[str, str]:
-        view = self._bench.view
-        endpoint, build, environment = view.endpoint, view.build, view.environment
-        if endpoint is not None:
-            return "the URL", endpoint.url
-        if build is not None:
-            return "the digest", build.digest or build.id
-        if environment is not None and environment.build is not None:
-            return "the build's digest", environment.build.digest or environment.build.id
-        return "the name", view.app
-
-    def _copy_menu(self) -> None:
-        from flash_tui.tui.screens.copy_menu import CopySheet, copies  # noqa: PLC0415 - as above
-
-        self._bench.open_sheet(CopySheet(copies(self._bench.view)))
-
-    def _edit(self) -> None:
-        """The place of the last failure, else the project's folder."""
-        view = self._bench.view
-        environment = view.environment
-        error = view.snapshot.watch.error or (environment.error if environment else None)
-        if error is not None and error.file:
-            self._bench.post_message(EditWanted(error.file, error.line or 1))
-        else:
-            self._bench.post_message(EditWanted(".", 1))
-
     # -- move and program ---------------------------------------------------------------------------------------------
 
     def _post(self, message: intents.Intent | ThemeWanted) -> None:
@@ -337,11 +209,6 @@ class Acts:
             bench.close_sheet()
         else:
             bench.post_message(QuitWanted())
-
-
-def _serves(bench: Workbench, stage: str, build: BuildReference) -> bool:
-    environment = bench.view.snapshot.environments.get((bench.view.app, stage))
-    return environment is not None and environment.build is not None and environment.build.id == build.id
 
 
 MOST_CELLS = 9

@@ -59,7 +59,9 @@ def log_line(
 def _system(row: Row, at: int, text: str) -> Line:
     is_bad = "failed" in text or "did not" in text or "error" in text.lower()
     end = row.put(
-        at, clip(text, max(row.width - 2 - at, 0)), "bad b" if is_bad else "ok b" if "live" in text else "soft b"
+        at,
+        clip(text, max(row.width - 2 - at, 0)),
+        "bad b" if is_bad else "ok b" if "live" in text or "succeeded" in text else "soft b",
     )
     rule = row.width - 2 - (end + 2)
     if rule > 0:

@@ -9,7 +9,7 @@ from statistics import median
 
 from flash_tui.models.errors import ErrorDocument
 from flash_tui.models.human import age, duration, short_digest, size
-from flash_tui.models.release import Change, PromotionPlan
+from flash_tui.models.release import Change, PromotionPlan, StageReport
 from flash_tui.models.states import Cause, Outcome, Stage
 from flash_tui.tui.present.deployments import took_ms
 from flash_tui.tui.present.environment import fact
@@ -39,6 +39,8 @@ class ReleaseSheetView:
     """What changed since the plan was made; then nothing can be confirmed."""
     is_running: bool = False
     error: ErrorDocument | None = None
+    report: StageReport | None = None
+    """How far the act says it is, for a target whose environments do not say it."""
 
     @property
     def is_named(self) -> bool:
@@ -229,7 +231,7 @@ def _running(sheet: ReleaseSheetView, view: View, width: int, value: int, now: d
     plan = sheet.plan
     environment = view.snapshot.environments.get((plan.app, plan.target))
     act = view.snapshot.running(plan.app, plan.target)
-    progress = environment.progress if environment else None
+    progress = (environment.progress if environment else None) or sheet.report
     spans: list[Span] = []
     for stage in (Stage.UPLOAD, Stage.BOOT, Stage.HEALTH, Stage.SWITCH):
         if progress is None or progress.stage is not stage:

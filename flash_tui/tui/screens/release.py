@@ -11,9 +11,10 @@ from typing import ClassVar
 from textual import events, on
 
 from flash_tui.models.errors import ErrorDocument
-from flash_tui.models.release import PromotionPlan
+from flash_tui.models.release import PromotionPlan, StageReport
 from flash_tui.models.states import Cause
 from flash_tui.tui.intents import (
+    Advanced,
     Answered,
     CancelAct,
     PlanPromotion,
@@ -47,6 +48,7 @@ class ReleaseSheet(Sheet):
         self._first_change = 0
         self._is_running = False
         self._error: ErrorDocument | None = None
+        self._report: StageReport | None = None
         self.bar_ink = "gate" if is_protected else "rail"
 
     @property
@@ -146,6 +148,12 @@ class ReleaseSheet(Sheet):
         elif isinstance(event.intent, Promote | RollBack):
             self.close()
 
+    @on(Advanced)
+    def _advanced(self, event: Advanced) -> None:
+        event.stop()
+        self._report = event.report
+        self.redraw()
+
     @on(Refused)
     def _refused(self, event: Refused) -> None:
         event.stop()
@@ -173,6 +181,7 @@ class ReleaseSheet(Sheet):
             "" if self._is_running else self._outdated(view, plan),
             self._is_running,
             self._error,
+            self._report,
         )
 
     def _waiting(self, width: int) -> list[Line]:

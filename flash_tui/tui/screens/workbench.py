@@ -155,7 +155,7 @@ class Workbench(Screen[None]):
 
     @on(Picked)
     def _picked(self, event: Picked) -> None:
-        self.acts.chosen(event.verb, event.environment, event.build)
+        self.acts.shipping.chosen(event.verb, event.environment, event.build)
 
     @on(Compared)
     def _compared(self, event: Compared) -> None:
