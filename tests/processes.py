@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -20,8 +21,10 @@ def _table() -> dict[int, tuple[str, int]]:
     return found
 
 
-def parent(pid: int) -> int:
-    return _table()[pid][1]
+def parents(pids: Iterable[int]) -> set[int]:
+    """Of those that are there."""
+    table = _table()
+    return {table[pid][1] for pid in pids if pid in table}
 
 
 def family(*roots: int) -> set[int]:
@@ -42,6 +45,7 @@ def zombies(parents: Iterable[int]) -> set[int]:
 
 
 def kill(*pids: int) -> None:
-    """`kill -9`."""
+    """`kill -9`; one that has ended by now is dead as well."""
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

@@ -117,13 +117,18 @@ def twice(project: Path, number: int) -> None:
 
 GOOD: tuple[Callable[[Path, int], None], ...] = (in_place, emptied_first, as_vim, as_jetbrains, twice)
 IN_WORKERS = "import os\n\nif 'RUNPOD_POD_ID' in os.environ:\n    "
+IN_HTTP_WORKERS = "import os\n\nif os.environ.get('FLASH_ENDPOINT_TYPE') == 'lb':\n    "
+IN_QUEUE_WORKERS = "import os\n\nif 'RUNPOD_WEBHOOK_GET_JOB' in os.environ:\n    "
+RAISE = "raise RuntimeError('not here')\n"
 BROKEN = {
-    "check": "SAVE = (\n",
-    "discover": "from nowhere import SAVE\n",
-    "boot": f"{IN_WORKERS}raise RuntimeError('not here')\nSAVE = -1\n",
-    "exit": "import sys\n\nsys.exit(3)\n",
+    "syntax": ("check", "SAVE = (\n"),
+    "import": ("discover", "from nowhere import SAVE\n"),
+    "workers": ("boot", IN_WORKERS + RAISE),
+    "exit": ("discover", "import sys\n\nsys.exit(3)\n"),
+    "http workers": ("boot", IN_HTTP_WORKERS + RAISE),
+    "queue workers": ("boot", IN_QUEUE_WORKERS + RAISE),
 }
-"""What each kind of broken save leaves in the helper; `boot` breaks in workers only."""
+"""What broken saves leave in the helper, before its number, and the stage at which that shows."""
 
 
 def held(project: Path, number: int, gate: Path) -> None:
@@ -166,11 +171,13 @@ class Watch:
         way(self.project, number)
         return until(lambda: self.live(number), what=f"{number}, saved {way.__name__}, to go live")
 
-    def break_it(self, kind: str) -> dict[str, Any]:
+    def break_it(self, kind: str, number: int) -> dict[str, Any]:
         """Save something broken, and wait until it is told."""
-        seen = len(self.heard)
-        (self.project / HELPER).write_text(BROKEN[kind])
-        return self.until("failed", after=seen)
+        seen, (stage, text) = len(self.heard), BROKEN[kind]
+        (self.project / HELPER).write_text(text + code(number))
+        failed = self.until("failed", after=seen)
+        assert (failed["stage"], failed["error"]["file"]) == (stage, HELPER), kind
+        return failed
 
     def environment(self) -> dict[str, Any]:
         """The document of dev."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import random
 import sys
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 
 from tests.command import FlashTui, until
 from tests.load import Load, Place, final, find_endpoint, status, submit
-from tests.processes import family, kill, parent, zombies
+from tests.processes import family, kill, parents, zombies
 from tests.stories.saving import Watch, dev, held, in_place, number_it, watching
 
 pytestmark = [
@@ -47,6 +49,11 @@ class Shop:
         """The process that serves it; 0 while there is none."""
         found = next(one for one in self.dev()["endpoints"] if one["name"] == endpoint)
         return next((one["pid"] for one in found["workers"] if one["state"] in {"idle", "running"}), 0)
+
+    def pids(self, endpoint: str) -> set[int]:
+        """Processes of all its workers, the new and the old."""
+        found = next(one for one in self.dev()["endpoints"] if one["name"] == endpoint)
+        return {one["pid"] for one in found["workers"] if one["pid"]}
 
     def answer(self) -> int:
         """The number of the code that answers a request."""
@@ -104,7 +111,7 @@ def test_a_killed_worker_is_replaced_and_no_request_is_lost(shop: Shop, endpoint
 
 def test_a_killed_zygote_is_replaced_with_all_its_workers(shop: Shop) -> None:
     old = {name: shop.worker(name) for name in ("lb_worker", "cpu_worker")}
-    zygotes = {parent(pid) for pid in old.values()}
+    zygotes = parents(old.values())
     with under_load(shop):
         kill(*zygotes)
         for name, pid in old.items():
@@ -194,6 +201,50 @@ def test_a_new_worker_that_is_killed_as_it_boots_fails_its_release_alone(shop: S
         assert "SIGKILL" in str(failed["error"])
         assert watch.environment()["state"] == "failed"
         watch.save(in_place, next(shop.numbers))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_all_converges_whatever_is_killed_whenever(shop: Shop, seed: int) -> None:
+    chance, accepted = random.Random(seed), list[str]()
+    for round_number in range(60):
+        number, victim = next(shop.numbers), chance.choice(sorted(VICTIM_PIDS))
+        with shop.watched() as watch:
+            in_place(shop.project, number)
+            accepted += submitted(shop)
+            time.sleep(chance.uniform(0, 0.6))
+            gone = VICTIM_PIDS[victim](shop, watch) & set(shop.command.processes())
+            print(f"round {round_number}: {number} is saved, {victim} {sorted(gone)} is killed")
+            kill(*gone)
+            if victim in {"platform", "zygote"}:
+                shop.command.run("platform", "start")
+            if victim != "watch":
+                until(lambda number=number: shop.answer() == number, what=f"{number} to go live")
+        if victim == "watch":
+            with shop.watched():
+                until(lambda number=number: shop.answer() == number, what=f"{number} to go live")
+        until(lambda gone=gone: not family(*gone), what=f"{victim} to be gone")
+    with closing(shop.queue.connection()) as queue:
+        jobs = [final(queue, job_id) for job_id in accepted]
+    assert [job for job in jobs if job["status"] != "COMPLETED" and "given up after" not in job["error"]] == []
+
+
+VICTIM_PIDS: dict[str, Callable[[Shop, Watch], set[int]]] = {
+    "lb_worker": lambda shop, _: shop.pids("lb_worker"),
+    "cpu_worker": lambda shop, _: shop.pids("cpu_worker"),
+    "zygote": lambda shop, _: parents(shop.pids("lb_worker")),
+    "platform": lambda shop, _: {shop.command.platform_pid()},
+    "watch": lambda _, watch: {watch.process.pid},
+    "builder": lambda _, watch: family(watch.process.pid) - {watch.process.pid},
+}
+"""Who is killed: what it is called, and which processes that are. Some may be gone before they are killed."""
+
+
+def submitted(shop: Shop) -> list[str]:
+    """Ids of a few jobs that were accepted."""
+    with closing(shop.queue.connection()) as queue:
+        return [submit(queue, seconds=0.2) for _ in range(3)]
 
 
 def booting_workers(environment: Any) -> list[int]:
