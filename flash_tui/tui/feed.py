@@ -53,9 +53,14 @@ class Feed:
         self._wake.set()
 
     async def _connect(self) -> None:
-        async with Client(self._settings) as client:
+        async with Client(self._settings, narrate=self._narrate) as client:
             while True:
                 await self._follow(client)
+
+    def _narrate(self, words: str) -> None:
+        """What takes long at the very start; later the row says that the target is lost, which matters more."""
+        if not self._store.snapshot.is_known:
+            self._store.apply(lambda snapshot: replace(snapshot, link=replace(snapshot.link, reason=words)))
 
     async def _follow(self, client: Client) -> None:
         """Read the state, then fold in events until the stream cannot go on from where it is."""

@@ -18,6 +18,10 @@ def notice_line(snapshot: Snapshot, target: str, width: int, now: datetime) -> L
     """The most urgent: the target that is gone, else the newest that needs you or failed, else what passes by."""
     if snapshot.link.state is LinkState.LOST:
         return _lost(snapshot.link, target, width, now)
+    if snapshot.link.state is LinkState.CONNECTING and snapshot.link.reason:
+        row = Row(width, "band")
+        row.put(4, snapshot.link.reason, "soft")
+        return row.line()
     notices = [notice for notice in snapshot.notices if notice.kind is not NoticeKind.PASSING] or list(snapshot.notices)
     if not notices:
         return blank()

@@ -189,10 +189,10 @@ def _ask(sheet: ReleaseSheetView, width: int) -> list[Line]:
     verb = "Promote to" if sheet.verb is Cause.PROMOTE else "Roll back"
     row = Row(width)
     is_lit = sheet.stop == "confirm"
-    at = row.put(column, " Cancel ", "text b@lift")
+    at = row.put(column, " Cancel ", "text b@chip")
     at = row.put(at + 1, "esc", "faint") + 3
     label = f" {verb} {sheet.plan.target} "
-    at = row.put(at, label, "text b@lit" if is_lit else ("text b@lift" if sheet.is_named else "soft@raise"))
+    at = row.put(at, label, "text b@lit" if is_lit else ("text b@chip" if sheet.is_named else "soft@raise"))
     row.put(at + 1, "enter", "faint")
     return [*lines, row.line()]
 

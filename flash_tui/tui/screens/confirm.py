@@ -71,12 +71,12 @@ class UndeploySheet(Sheet):
             row.spans(24, *field_spans(self._typed))
             lines += [row.line(), blank()]
         row = Row(width)
-        at = row.put(24, " Cancel ", "text b@lift" if self._on_verb else "text b@lit") + 3
+        at = row.put(24, " Cancel ", "text b@chip" if self._on_verb else "text b@lit") + 3
         is_open = self._is_named
         row.put(
             at,
             f" Undeploy {self._environment} ",
-            "text b@lit" if self._on_verb else ("text b@lift" if is_open else "soft@raise"),
+            "text b@lit" if self._on_verb else ("text b@chip" if is_open else "soft@raise"),
         )
         return [*lines, row.line()]
 

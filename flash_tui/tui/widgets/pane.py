@@ -108,9 +108,11 @@ class Pane(Canvas, can_focus=True):
         if not self.shows_bar:
             return lines
         lines += [Line()] * (height - len(lines))
-        return [
-            with_bar(line, "white" if y == 0 or line.ground == "lift" else self.bar_ink) for y, line in enumerate(lines)
-        ]
+        return [with_bar(line, self._bar_at(y, line)) for y, line in enumerate(lines)]
+
+    def _bar_at(self, y: int, line: Line) -> str:
+        """White at title and cursor; a bar with a meaning of its own keeps its hue."""
+        return "white" if self.bar_ink == "rail" and (y == 0 or line.ground == "lift") else self.bar_ink
 
     @property
     def shows_bar(self) -> bool:
