@@ -21,7 +21,7 @@ from textual.worker import Worker, WorkerState
 
 from flash_tui.models.snapshot import LinkState, Notice, NoticeKind, Snapshot
 from flash_tui.settings import Settings
-from flash_tui.tui.backstage import Backstage, open_backstage
+from flash_tui.tui.backstage import Backstage, end_on_signals, open_backstage
 from flash_tui.tui.intents import DismissNotice, Intent
 from flash_tui.tui.keymap import Keymap
 from flash_tui.tui.messages import Copied, EditWanted, Noticed, QuitWanted, Stirred, SuspendWanted, ThemeWanted
@@ -69,8 +69,7 @@ class FlashApp(App[int]):
             self.register_theme(theme)
         self.theme = self._flash_theme
         self.painter = self._make_painter(self._flash_theme)
-        self._environment = environment
-        self._is_watching = watch
+        self._open_backstage = partial(open_backstage, settings, environment, self.store, self.now, is_watching=watch)
         self._backstage = backstage
         self._passing: set[int] = set()
 
@@ -96,9 +95,8 @@ class FlashApp(App[int]):
         gc.freeze()
         gc.enable()
         if self._backstage is None:
-            self._backstage = open_backstage(
-                self.settings, self._environment, self.store, self.now, is_watching=self._is_watching
-            )
+            self._backstage = self._open_backstage()
+            self.run_worker(end_on_signals(lambda: self.post_message(QuitWanted())), exit_on_error=False)
         self.run_worker(self._backstage.run(), name="backstage", exit_on_error=False)
         for problem in (*self.settings.problems, *(f"keymap: no verb is called {name}" for name in self.keys.unknown)):
             self._say(Notice(NoticeKind.NEEDS_YOU, "Settings", problem, "esc", "dismiss"))

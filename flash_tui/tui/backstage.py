@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
+
+import anyio
 
 from flash_tui.settings import Settings
 from flash_tui.tui.intents import Intent
@@ -23,6 +26,13 @@ class Backstage(Protocol):
     def take(self, intent: Intent) -> None: ...
 
     async def stop(self) -> None: ...
+
+
+async def end_on_signals(end: Callable[[], object]) -> None:
+    """Told to go (by a closed terminal, by `kill`), the program gives the terminal back first."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGHUP) as signals:
+        async for _ in signals:
+            end()
 
 
 def open_backstage(
