@@ -54,6 +54,9 @@ class Settings:
     python_download: bool = False
     """Let uv download an interpreter that an endpoint asks for."""
     theme: str | None = None
+    """`dark`, `light`, `high-contrast` or `colour-blind`; FLASH_TUI_THEME, default dark."""
+    ascii: bool = False
+    """Draw with ASCII signs alone; FLASH_TUI_ASCII. On by itself where the terminal knows no more."""
     keymap: Mapping[str, str] = field(default_factory=dict[str, str])
     """Binding id → keys, comma separated."""
     editor: str | None = None
@@ -133,6 +136,7 @@ def _with_person(settings: Settings, person: dict[str, Any], environ: Mapping[st
     return replace(
         settings,
         theme=str(theme) if theme else None,
+        ascii=bool(environ.get("FLASH_TUI_ASCII") or person.get("ascii", False)),
         keymap={str(name): str(keys) for name, keys in _table(person.get("keymap")).items()},
         editor=str(person["editor"]) if person.get("editor") else environ.get("VISUAL") or environ.get("EDITOR"),
     )

@@ -72,3 +72,8 @@ def test_a_persons_file_sets_keys_and_theme(project: Path, environ: dict[str, st
     settings = read_settings(project, environ)
     assert settings.theme == "flash-light"
     assert settings.keymap == {"environment.promote": "ctrl+y"}
+
+
+def test_plain_signs_can_be_asked_for(project: Path, environ: dict[str, str]) -> None:
+    assert not read_settings(project, environ).ascii
+    assert read_settings(project, environ | {"FLASH_TUI_ASCII": "1"}).ascii

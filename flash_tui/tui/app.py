@@ -221,7 +221,7 @@ class FlashApp(App[int]):
         self.exit(0)
 
     def _make_painter(self, theme: str) -> Painter:
-        return Painter(Palette(theme, no_color=self.no_color), ascii_only=_is_ascii_only())
+        return Painter(Palette(theme, no_color=self.no_color), ascii_only=self.settings.ascii or _is_ascii_terminal())
 
 
 def _theme_name(name: str | None) -> str:
@@ -231,10 +231,8 @@ def _theme_name(name: str | None) -> str:
     return SHORT_NAMES.get(name or "", DEFAULT_THEME)
 
 
-def _is_ascii_only() -> bool:
-    """Asked for, or the terminal cannot show more."""
-    if os.environ.get("FLASH_TUI_ASCII"):
-        return True
+def _is_ascii_terminal() -> bool:
+    """Whether the terminal cannot show more."""
     encoding = locale.getpreferredencoding(do_setlocale=False).lower().replace("-", "")
     return encoding != "utf8" or os.environ.get("TERM") == "linux"
 
