@@ -20,12 +20,13 @@ from flash_tui.local.address import LOOPBACK, listen, publish_address, withdraw_
 from flash_tui.local.app import build_app
 from flash_tui.local.front.door import Doorkeeper, FrontDoor
 from flash_tui.local.platform import Identity, Platform, open_platform
-from flash_tui.local.security import Gate, Redactor, UrlSigner, secret_file
+from flash_tui.local.security import Gate, UrlSigner, secret_file
 from flash_tui.local.workers.environment import HOME_MARKER
 from flash_tui.local.workers.orphans import adopt_orphans, end_leftovers, reap_orphans
 from flash_tui.models.errors import Conflict
 from flash_tui.paths import Home
 from flash_tui.runtime.file_lock import FileLock
+from flash_tui.runtime.redaction import Redactor, secrets_in
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ async def _serve(home: Home, announce: Callable[[], None]) -> None:
     await anyio.to_thread.run_sync(end_leftovers, home)
     token = secret_file(home.token_file)
     secret = secret_file(home.platform / "url-secret")
-    redactor, signer = Redactor(token, secret), UrlSigner(secret)
+    redactor, signer = Redactor(token, secret, *secrets_in(os.environ)), UrlSigner(secret)
     hide_secrets(redactor)
     listener = listen(home)
     origin = f"http://{LOOPBACK}:{listener.getsockname()[1]}"

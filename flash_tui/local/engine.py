@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
@@ -35,6 +35,7 @@ from flash_tui.models.endpoint import JobCounts, Traffic, Worker
 from flash_tui.models.identifiers import EndpointId, EnvironmentId
 from flash_tui.models.log import LogLine
 from flash_tui.paths import Home
+from flash_tui.runtime.redaction import Redactor
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Listeners:
     """Anything that an environment's document shows."""
     deployment_changed: Callable[[Deployment], None]
     log: Callable[[LogLine], None]
+    redactor: Redactor = field(default_factory=Redactor)
+    """Applied to all that workers say, before anything else sees it."""
 
 
 class Engine:
@@ -69,7 +72,7 @@ class Engine:
         self._group: TaskGroup | None = None
         self.fleet = Fleet(listeners.environment_changed)
         self.meters = TrafficMeters()
-        self.supervisor = Supervisor(home, self.fleet, open_source, listeners.log, origin, token)
+        self.supervisor = Supervisor(home, self.fleet, open_source, listeners.log, origin, token, listeners.redactor)
         self.dispatcher = Dispatcher(store, self.fleet, self.meters, listeners.log, self.supervisor.replace)
         self.releases = ReleaseDesk(
             store,

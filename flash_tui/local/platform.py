@@ -30,7 +30,7 @@ from flash_tui.local.journal.journal import Journal
 from flash_tui.local.journal.log_archive import LogArchive
 from flash_tui.local.registry import Registry
 from flash_tui.local.releases.official import OfficialDeploys
-from flash_tui.local.security import Redactor, UrlSigner
+from flash_tui.local.security import UrlSigner
 from flash_tui.local.services import Services
 from flash_tui.local.store.database import Store
 from flash_tui.local.view import Publisher, View
@@ -39,6 +39,7 @@ from flash_tui.models.errors import FlashTuiError
 from flash_tui.models.platform import PlatformDocument
 from flash_tui.paths import Home
 from flash_tui.runtime.layers import LayerStore
+from flash_tui.runtime.redaction import Redactor
 from flash_tui.runtime.worker_source import open_worker_source
 
 _log = logging.getLogger(__name__)
@@ -108,6 +109,7 @@ def _compose(identity: Identity, store: Store, artifacts: Artifacts) -> tuple[Se
             environment_changed=lambda environment_id: publisher.environment_changed(environment_id),  # noqa: PLW0108
             deployment_changed=lambda deployment: publisher.deployment_changed(deployment),  # noqa: PLW0108
             log=journal.log,
+            redactor=identity.redactor,
         ),
     )
     view = View(store, engine, journal, identity.origin)

@@ -1,4 +1,4 @@
-"""Who may talk to the platform: the token, where a request says it goes and comes from, signed URLs; and redaction.
+"""Who may talk to the platform: the token, where a request says it goes and comes from, signed URLs.
 
 Any program of this computer, and any web page its browser shows, can reach a loopback port. So every single request
 must know the token, must name a loopback host (else a page could rebind its own name to 127.0.0.1) and must not come
@@ -8,7 +8,6 @@ from another origin. All comparisons with secrets take constant time.
 from __future__ import annotations
 
 import hmac
-import logging
 import os
 import re
 import secrets
@@ -25,13 +24,6 @@ HOST_SUFFIX: Final = ".flash.localhost"
 _LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "[::1]", "flash.localhost"})
 _AUTHORITY: Final = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?")
 _ORIGIN_SCHEMES: Final = ("http://", "https://")
-
-HIDDEN: Final = "[hidden]"
-_SECRET_SHAPES: Final = re.compile(
-    r"(?i)(?P<before>(?:authorization['\"]?\s*[:=]\s*['\"]?(?:(?:bearer|basic)\s+)?|\bbearer\s+|[?&](?:signature|token|api_key)=))"
-    r"(?P<secret>[^\s'\"&,}]+)"
-    r"|\brpa_[A-Za-z0-9]{16,}"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,22 +140,3 @@ class UrlSigner:
 
     def _signature(self, method: str, key: str, expires: str) -> str:
         return hmac.new(self._secret, f"{method}\n{key}\n{expires}".encode(), sha256).hexdigest()
-
-
-class Redactor(logging.Filter):
-    """Hides secrets in texts, and in every log record that passes: known ones, and what looks like one."""
-
-    def __init__(self, *known: str) -> None:
-        super().__init__()
-        self._known = sorted((secret for secret in known if secret), key=len, reverse=True)
-
-    def clean(self, text: str) -> str:
-        for secret in self._known:
-            text = text.replace(secret, HIDDEN)
-        return _SECRET_SHAPES.sub(lambda match: f"{match['before'] or ''}{HIDDEN}", text)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self.clean(record.getMessage()), None
-        if record.exc_info and record.exc_info[0] is not None:
-            record.exc_text = self.clean(logging.Formatter().formatException(record.exc_info))
-        return True

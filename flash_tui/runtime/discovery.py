@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import anyio
+import anyio.to_thread
 
 from flash_tui.models.errors import BuildFailed, ErrorDocument
 from flash_tui.runtime.processes import ExitStatus, Output, RunningChild
+from flash_tui.runtime.redaction import Redactor, secrets_in_file
 from flash_tui.worker.protocol import FrameReader, Message
 
 LIMIT_S = 5.0
@@ -129,11 +131,13 @@ async def run_discovery(fork: Fork, scratch: Path, request: DiscoveryRequest) ->
     }
     output = Output()
     talk, status = await _converse(fork, job, output, request.timeout_s)
-    printed = output.text().replace(f"{request.folder}{os.sep}", "")
+    clean = await anyio.to_thread.run_sync(_cleaner, request)
+    printed = clean(output.text())
     if talk.answer is None:
         return DiscoveryResult(printed=printed, error=_unfinished(request, talk, status))
     if "error" in talk.answer:
-        return DiscoveryResult(printed=printed, error=_error(talk.answer["error"]))
+        said = {key: clean(value) if isinstance(value, str) else value for key, value in talk.answer["error"].items()}
+        return DiscoveryResult(printed=printed, error=_error(said))
     return DiscoveryResult(**talk.answer["done"], printed=printed)
 
 
@@ -176,6 +180,13 @@ async def _converse(
             output.drain()
             output.close()
     return talk, status
+
+
+def _cleaner(request: DiscoveryRequest) -> Callable[[str], str]:
+    """User code has seen the environment and the project's `.env`, and runs in a copy of the project."""
+    env = os.environ if request.env is None else request.env
+    more = secrets_in_file(request.env_file) if request.env_file is not None else ()
+    return Redactor(*more).of_process(env, request.folder)
 
 
 def _error(error: Message) -> ErrorDocument:

@@ -14,6 +14,7 @@ from anyio.streams.text import TextReceiveStream
 
 from flash_tui.models.errors import BuildFailed, FlashTuiError
 from flash_tui.runtime.interpreters import uv_binary
+from flash_tui.runtime.redaction import Redactor, secrets_in
 
 INSTALL_LIMIT_S = 1_800.0
 """Large packages on a slow line; uv itself gives up on a connection that stalls."""
@@ -91,7 +92,8 @@ async def _watch(process: Process, report: Report) -> str:
         group.start_soon(read, process.stdout, output)
         group.start_soon(read, process.stderr, narration)
     if await process.wait() != 0:
-        raise UvFailed("\n".join(narration).strip())
+        hide = Redactor(*secrets_in(os.environ)).clean  # an index may be named with its password
+        raise UvFailed(hide("\n".join(narration).strip()))
     return "\n".join(output)
 
 

@@ -27,6 +27,7 @@ from flash_tui.models.identifiers import BuildId, EndpointId, EnvironmentId
 from flash_tui.models.log import LogLine
 from flash_tui.models.states import Cause
 from flash_tui.paths import Home
+from flash_tui.runtime.redaction import Redactor
 from tests.local.fake_workers import Behaviour, FakeArtifacts, FakeChild, FakeSource
 from tests.local.state_builders import a_build, a_load_balanced_resource, a_resource, an_app
 
@@ -134,7 +135,7 @@ async def a_world(
             store=store,
             artifacts=artifacts,
             open_source=source.open,
-            listeners=Listeners(lambda _: None, deployments.append, lines.append),
+            listeners=Listeners(lambda _: None, deployments.append, lines.append, Redactor(TOKEN)),
             health_timeout_s=health_timeout_s,
         )
         source.engine = engine

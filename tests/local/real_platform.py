@@ -33,6 +33,7 @@ from flash_tui.paths import Home
 from flash_tui.runtime import pins
 from flash_tui.runtime.interpreters import own_interpreter
 from flash_tui.runtime.layers import LayerStore
+from flash_tui.runtime.redaction import Redactor
 from flash_tui.runtime.worker_source import open_worker_source
 from flash_tui.runtime.zygote import DiscoveryRequest, LayerPair, Zygote
 from tests.local.engine_fixture import errors_as_answers
@@ -140,7 +141,7 @@ async def a_real_world(folder: Path, layers: Path, kind: str = "fork") -> AsyncI
             store=store,
             artifacts=folders,
             open_source=partial(open_worker_source, kind=kind, env=platform_urls(origin) | KEYS),
-            listeners=Listeners(lambda _: None, lambda _: None, lines.append),
+            listeners=Listeners(lambda _: None, lambda _: None, lines.append, Redactor(TOKEN)),
         )
         asgi = Starlette(routes=engine.routes(), exception_handlers=errors_as_answers())
         door = FrontDoor(listener, Doorkeeper(Gate(TOKEN), UrlSigner("secret"), engine.router, asgi))

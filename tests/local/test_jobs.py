@@ -77,6 +77,17 @@ async def test_runsync_says_where_it_stands_after_the_wait(world: World, client:
     assert answer["status"] in {"IN_QUEUE", "IN_PROGRESS"}
 
 
+async def test_the_error_of_a_job_shows_no_secret_and_its_output_stays_as_it_is(world: World):
+    resource = a_resource(env={"HF_TOKEN": "hunter2hunter2"})
+    said = {"output": "hunter2hunter2", "error": {"error_message": "hunter2hunter2 is refused"}}
+    await world.release(await world.build("one", Behaviour(answer=lambda _: said), resize=resource))
+    job = await world.submit(1)
+    with anyio.fail_after(5):
+        await job.final.wait()
+    assert json.loads(job.row.error or "") == {"error_message": "[hidden] is refused"}
+    assert json.loads(job.row.output_json or "") == "hunter2hunter2"
+
+
 async def test_a_failed_job_keeps_its_output_beside_the_error(world: World, client: httpx.AsyncClient):
     endpoint_id = await serving(world, Behaviour(answer=failing))
     done = (await client.post(f"/v2/{endpoint_id}/runsync", json={"input": 3})).json()

@@ -77,6 +77,24 @@ async def test_what_a_worker_prints_is_a_log_line_with_its_name_and_build(world:
     assert {(line.endpoint, line.build) for line in lines} == {("resize", build.version)}
 
 
+async def test_neither_lines_nor_errors_of_a_worker_show_secrets_or_our_folders(world: World):
+    folder = Path("/code")
+    said = [
+        "Traceback (most recent call last):",
+        f'  File "{folder}/BUILD/words.py", line 3, in <module>',
+        f"ValueError: hunter2hunter2 and {TOKEN} do not open {folder}/BUILD/words.db",
+    ]
+    behaviour = Behaviour(dies_at_boot=True)
+    build = await world.build("one", behaviour, resize=a_resource(env={"DB_PASSWORD": "hunter2hunter2"}))
+    behaviour.prints = tuple(("stderr", line.replace("BUILD", build.id)) for line in said)
+    error = (await world.release(build)).error
+    assert error is not None
+    assert (error.file, error.line) == ("words.py", 3)
+    assert error.what == "resize did not start: ValueError: [hidden] and [hidden] do not open words.db"
+    shown = error.model_dump_json() + "".join(line.text for line in world.lines)
+    assert not any(word in shown for word in ("hunter2", TOKEN, str(folder)))
+
+
 async def test_a_worker_that_dies_is_started_again_and_the_endpoint_says_so_meanwhile(world: World):
     await world.release(await world.build("one", resize=a_resource()))
     endpoint_id = await world.endpoint("resize")

@@ -128,6 +128,24 @@ async def test_a_module_that_raises_anything_fails_the_build_at_its_line(
     assert error.what.startswith(what)
 
 
+async def test_an_error_names_files_relative_to_the_project(zygote: Zygote, app_dir: Path) -> None:
+    files = {"a.py": "from words import nothing\n", "words.py": ""}
+    error = (await discover(zygote, app_dir, files)).error
+    assert error is not None
+    assert error.what == "ImportError: cannot import name 'nothing' from 'words' (words.py)"
+    assert str(app_dir) not in error.model_dump_json()
+
+
+async def test_neither_error_nor_output_shows_a_secret(zygote: Zygote, app_dir: Path) -> None:
+    env_file = app_dir.parent / "dot-env"
+    env_file.write_text("HF_TOKEN=hunter2hunter2\n")
+    source = "import os\nprint(os.environ['HF_TOKEN'])\nraise ValueError(os.environ['HF_TOKEN'])\n"
+    result = await discover(zygote, app_dir, {"a.py": source}, env_file=env_file)
+    assert result.error is not None
+    assert (result.error.what, result.printed) == ("ValueError: [hidden]", "[hidden]\n")
+    assert "hunter2" not in result.error.model_dump_json()
+
+
 async def test_a_traceback_holds_the_users_frames_and_no_others(zygote: Zygote, app_dir: Path) -> None:
     files = {
         "a.py": "import helper\n",

@@ -185,7 +185,7 @@ class Dispatcher:
         status = JobStatus.FAILED if error else JobStatus.COMPLETED
         text = error if isinstance(error, str) else json.dumps(error)
         job.row.output_json = output
-        await self._end(job, status, error=text if error else None)
+        await self._end(job, status, error=worker.clean(text) if error else None)
         if body.get("stopPod"):
             worker.is_expected_to_end = True
             self._replace_worker(worker, "its handler asked for a fresh worker")

@@ -141,8 +141,8 @@ class WorkerHooks:
         """A sign of life; `status=unhealthy` says that a fitness check failed and the worker ends."""
         worker = self._worker(request)
         if worker is not None and request.query_params.get("status") == "unhealthy":
-            check = request.query_params.get("check", "a fitness check")
-            reason = request.query_params.get("reason", "")
+            check = worker.clean(request.query_params.get("check", "a fitness check"))
+            reason = worker.clean(request.query_params.get("reason", ""))
             worker.error = BootFailed(
                 f"{worker.plan.endpoint} did not start: {check} failed{f': {reason}' if reason else ''}",
                 where=worker.plan.endpoint,

@@ -32,6 +32,7 @@ from flash_tui.models.log import LogLine
 from flash_tui.models.states import EndpointKind
 from flash_tui.paths import Home
 from flash_tui.runtime.processes import Child
+from flash_tui.runtime.redaction import Redactor
 from flash_tui.runtime.zygote import LayerPair, WorkerSpec
 
 _OUTPUT_GRACE_S = 0.3
@@ -57,12 +58,14 @@ class Supervisor:
         log: Callable[[LogLine], None],
         origin: str,
         token: str,
+        redactor: Redactor,
     ) -> None:
         self._home = home
         self._fleet = fleet
         self._log = log
         self._origin = origin
         self._token = token
+        self._redactor = redactor
         self._zygotes = Zygotes(open_source, home.scratch)
         self._group: TaskGroup | None = None
         self._is_stopping = False
@@ -100,7 +103,7 @@ class Supervisor:
 
     def start(self, plan: WorkerPlan, role: Role) -> RunningWorker:
         """Begin to start a worker. Its events tell when it is forked, ready and ended."""
-        worker = RunningWorker(plan, role)
+        worker = RunningWorker(plan, role, clean=self._redactor.of_process(plan.env, plan.app_dir))
         self._fleet.add(worker)
         if self._group is None:
             worker.error = FlashTuiError("the platform is stopping", where=plan.endpoint).document()
@@ -195,7 +198,8 @@ class Supervisor:
         self.announce(worker)
 
     async def _read(self, worker: RunningWorker, child: Child, read: anyio.Event) -> None:
-        async for stream, text in child.lines():
+        async for stream, raw in child.lines():
+            text = worker.clean(raw)
             sdk_line = parse_sdk_line(text)
             if sdk_line is not None and sdk_line.job_id is not None:
                 self.on_line(sdk_line.job_id, sdk_line.complaint)

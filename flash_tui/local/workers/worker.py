@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,6 +81,8 @@ class RunningWorker:
 
     plan: WorkerPlan
     role: Role
+    clean: Callable[[str], str] = str
+    """All that it says goes through this, lines and errors: secrets are hidden, files named as in its project."""
     id: WorkerId = field(default_factory=new_worker_id)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     child: Child | None = None
