@@ -84,6 +84,7 @@ def unreadable(target: Target, url: str, why: str) -> FlashTuiError:
 def refusal(target: Target, url: str, status: int, content: bytes) -> FlashTuiError:
     """The error that an answer with a status of 400 or more stands for."""
     family = _STATUS.get(status, FlashTuiError)
+    content = target.hide(content.decode("utf-8", "replace")).encode()
     document = error_document(content)
     if family is Unauthorised or (document is not None and document.code == Unauthorised.code):
         return unauthorised(target, url, document.what if document else "")

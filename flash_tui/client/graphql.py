@@ -93,7 +93,10 @@ class GraphQL:
         target = self._connection.target
         items = cast("list[object]", errors) if isinstance(errors, list) else []
         texts = [str(cast("dict[str, Any]", item).get("message", "")) for item in items if isinstance(item, dict)]
-        what = "; ".join(filter(None, texts))[: limits.MAX_ERROR_CHARS] or f"{target.name} refused without a reason"
+        what = (
+            target.hide("; ".join(filter(None, texts)))[: limits.MAX_ERROR_CHARS]
+            or f"{target.name} refused without a reason"
+        )
         low = what.lower()
         if "unauthorized" in low or "unauthenticated" in low:
             return unauthorised(target, target.graphql_url, what)

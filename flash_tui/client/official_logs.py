@@ -52,7 +52,8 @@ async def _endpoint_lines(
             url = f"{connection.target.logs_url}/v1/pod/{quote(worker, safe='')}/logs"
             logs = connection.model(_PodLogs, await connection.json("GET", url), url)
             for stream, texts in (("stdout", logs.container), ("system", logs.system)):
-                lines.extend(_line(environment, endpoint, worker, stream, text) for text in texts)
+                clean = map(connection.target.hide, texts)
+                lines.extend(_line(environment, endpoint, worker, stream, text) for text in clean)
     return lines
 
 

@@ -16,6 +16,7 @@ from typing import Any, cast
 from urllib.parse import SplitResult, urlsplit
 
 from flash_tui.models.errors import Unauthorised, UsageError
+from flash_tui.runtime.redaction import Redactor
 from flash_tui.settings import LOCAL_TARGET, Settings
 
 RUNPOD_TARGET = "runpod"
@@ -54,6 +55,10 @@ class Target:
         base = urlsplit(self.data_url)
         below = (place.hostname or "").endswith(f".{base.hostname}")
         return below and place.scheme == "https" and place.port == base.port
+
+    def hide(self, text: str) -> str:
+        """What a target says, or its workers print, without the key: it may repeat what it was sent."""
+        return Redactor(self.token).clean(text)
 
     def endpoint_url(self, endpoint_id: str, *, is_load_balanced: bool) -> str:
         """Where an endpoint is called, on a target that does not say it."""

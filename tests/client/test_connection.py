@@ -90,6 +90,14 @@ async def test_a_refused_key_is_told_by_its_source_and_never_shown() -> None:
     assert KEY not in str(caught.value.document())
 
 
+@pytest.mark.parametrize("error", [f"{KEY} is no key", {"code": "usage", "what": f"{KEY} is no key"}])
+async def test_a_target_that_repeats_the_key_is_quoted_without_it(error: object) -> None:
+    async with a_connection(answers(400, {"error": error})) as connection:
+        with pytest.raises(UsageError, match="is no key") as caught:
+            await connection.json("GET", URL)
+    assert KEY not in str(caught.value.document())
+
+
 @pytest.mark.parametrize("content", [b"<html>hello</html>", b"{", b'{"a": ' * 100_000, b"\xff\xfe"])
 async def test_garbage_is_not_taken_for_an_answer(content: bytes) -> None:
     async with a_connection(lambda _: httpx.Response(200, content=content)) as connection:
