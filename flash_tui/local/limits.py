@@ -78,12 +78,19 @@ OPEN_FILES: Final = 8192
 """Wanted limit of open descriptors; a request through the front door takes two."""
 
 SIGNED_URL_LIFETIME_S: Final = 3600
+HOUSEKEEPING_DELAY_S: Final = 60.0
+"""After the start, which is in a hurry: what served before is being started again."""
 HOUSEKEEPING_S: Final = 3600.0
 """Between two looks for artifacts and layers to let go of."""
 LAYER_AGE_S: Final = 60 * 24 * 3600.0
-"""A layer unused for so long is removed."""
+"""A layer that no build holds and nobody used for so long is removed: a project that rests for a month or two starts
+again without the network.
+"""
 LAYER_STORE_BYTES: Final = 20 * 1024 * MIB
-"""What the layer store may take; beyond, what was unused longest goes first."""
+"""What the layer store may take; beyond, what was unused longest goes first. A base layer is 100 to 200
+MB, what a project requires a few MB to a few GB (packed, an artifact may have 1.5): room for all generations and for
+some projects of the largest kind.
+"""
 
 # --- releases and workers --------------------------------------------------------------------------------------------
 

@@ -22,10 +22,10 @@ from functools import partial
 import anyio
 
 from flash_tui import __version__
-from flash_tui.local import limits
 from flash_tui.local.artifacts.artifacts import Artifacts
 from flash_tui.local.artifacts.layer_pairs import LayerPairs
 from flash_tui.local.engine import Engine, Listeners
+from flash_tui.local.housekeeping import keep_house
 from flash_tui.local.journal.journal import Journal
 from flash_tui.local.journal.log_archive import LogArchive
 from flash_tui.local.registry import Registry
@@ -35,7 +35,6 @@ from flash_tui.local.services import Services
 from flash_tui.local.store.database import Store
 from flash_tui.local.view import Publisher, View
 from flash_tui.local.workers.environment import platform_urls
-from flash_tui.models.errors import FlashTuiError
 from flash_tui.models.platform import PlatformDocument
 from flash_tui.paths import Home
 from flash_tui.runtime.layers import LayerStore
@@ -76,7 +75,7 @@ async def open_platform(identity: Identity) -> AsyncGenerator[Platform]:
     store = await Store.open(identity.home.database)
     async with aclosing(store):
         layers = LayerStore(identity.home.layers)
-        pairs = LayerPairs(layers, str(identity.home.root))
+        pairs = LayerPairs(layers)
         artifacts = Artifacts(identity.home.platform / "artifacts", store, pairs)
         await artifacts.open()
         services, engine, publisher = _compose(identity, store, artifacts)
@@ -85,7 +84,7 @@ async def open_platform(identity: Identity) -> AsyncGenerator[Platform]:
             await tellers.start(publisher.run)
             async with engine.running(), anyio.create_task_group() as helpers:
                 await helpers.start(services.deploys.run)
-                helpers.start_soon(_keep_house, services.registry, layers)
+                helpers.start_soon(keep_house, services.registry.collect, layers)
                 yield Platform(_document(identity), services, engine)
                 helpers.cancel_scope.cancel()
             await publisher.flush()
@@ -138,14 +137,3 @@ def _document(identity: Identity) -> PlatformDocument:
         version=__version__,
         started_at=datetime.now(UTC),
     )
-
-
-async def _keep_house(registry: Registry, layers: LayerStore) -> None:
-    """Let go of artifacts nobody can go back to and of layers nobody uses; now and then."""
-    while True:
-        try:
-            await registry.collect()
-            await layers.collect(limits.LAYER_AGE_S, limits.LAYER_STORE_BYTES)
-        except FlashTuiError as error:
-            _log.warning("housekeeping: %s %s", error.what, error.where)
-        await anyio.sleep(limits.HOUSEKEEPING_S)

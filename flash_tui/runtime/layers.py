@@ -16,7 +16,7 @@ import shutil
 import stat
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -42,6 +42,8 @@ FORMAT = 1
 
 _LOCK_POLL_S = 0.05
 _ABANDONED_AFTER_S = 24 * 3600.0
+_FRESH_S = 3600.0
+"""Who uses a layer may be about to hold it for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +120,22 @@ class LayerStore:
             return None
         return Layer(key, folder / "site", str(facts.get("sdk_version", "")))
 
-    def hold(self, key: LayerKey, holder: str) -> None:
-        """Keep a layer until `holder` (any text) releases it, over restarts too."""
+    def hold(self, key: LayerKey, holder: Path) -> None:
+        """Keep a layer until it is released, or `holder`, a file of whoever holds it, is no more.
+
+        Over restarts too; a platform whose folder is deleted releases nothing, and holds nothing.
+        """
         place = self._holders(key)
         place.mkdir(parents=True, exist_ok=True)
-        (place / _file_name(holder)).touch()
+        with written_aside(place / _file_name(holder)) as stream:
+            stream.write(os.fsencode(holder))
 
-    def release(self, key: LayerKey, holder: str) -> None:
+    def release(self, key: LayerKey, holder: Path) -> None:
         (self._holders(key) / _file_name(holder)).unlink(missing_ok=True)
 
     def is_held(self, key: LayerKey) -> bool:
         place = self._holders(key)
-        return place.is_dir() and any(place.iterdir())
+        return place.is_dir() and any(_is_there(hold) for hold in place.glob("[!.]*"))
 
     async def packed(self, layer: Layer) -> PackedLayer:
         """The layer's deflate bytes; the first call makes them (seconds, in threads).
@@ -150,8 +156,14 @@ class LayerStore:
         """Remove layers that nobody holds: unused for `max_age_s`, then the longest unused until `max_bytes` are left.
 
         One used within the last hour stays: a build may be about to hold it. Returns the keys removed.
+
+        Raises:
+            FlashTuiError: the store cannot be written.
         """
-        return await anyio.to_thread.run_sync(self._collect, max_age_s, max_bytes)
+        try:
+            return await anyio.to_thread.run_sync(self._collect, max_age_s, max_bytes)
+        except OSError as error:
+            raise _unwritable(self.root, error) from error
 
     def _holders(self, key: LayerKey) -> Path:
         return self.root / "holders" / key
@@ -209,11 +221,11 @@ class LayerStore:
                 if lines:
                     await _install_packages(what, write_lines(aside / "pins.txt", lines), site, interpreter, report)
                 facts = {"format": FORMAT, "sdk_version": sdk_version, "platform": str(interpreter.platform)}
-                await anyio.to_thread.run_sync(_finish, site, base.folder if base else None, facts)
+                await anyio.to_thread.run_sync(_finish, site, base.folder if base else None)
                 if not interpreter.is_stand_in:
                     report("compiling byte code …")
                     await compile_layer(site, interpreter, base.folder if base else None)
-                await anyio.to_thread.run_sync(_publish, aside, self.root / key)
+                await anyio.to_thread.run_sync(_publish, aside, self.root / key, facts)
             except OSError as error:
                 raise _unwritable(self.root, error) from error
             finally:
@@ -229,20 +241,22 @@ class LayerStore:
                 _remove(path)
 
     def _collect(self, max_age_s: float, max_bytes: int) -> tuple[LayerKey, ...]:
-        layers = sorted((p.stat().st_mtime, p.parent) for p in self.root.glob("*/layer.json"))
-        sizes = {folder: _size(folder) for _, folder in layers}
-        total, removed = sum(sizes.values()), list[LayerKey]()
+        self._remove_abandoned()
+        layers = sorted(found for facts in self.root.glob("*/layer.json") if (found := _measured(facts)) is not None)
+        total, removed = sum(size for _, size, _ in layers), list[LayerKey]()
         now = time.time()
-        for used_at, folder in layers:
+        for used_at, size, folder in layers:
+            anyio.from_thread.check_cancelled()
             key, unused_s = LayerKey(folder.name), now - used_at
             is_due = unused_s > max_age_s or total > max_bytes
-            if is_due and unused_s > 3600 and not self.is_held(key):  # noqa: PLR2004 - an hour
+            if is_due and unused_s > _FRESH_S and not self.is_held(key):
                 aside = self.root / "aside" / f"{key[:16]}-{os.urandom(4).hex()}"
                 aside.parent.mkdir(exist_ok=True)
-                folder.rename(aside)
+                with suppress(FileNotFoundError):  # another platform was faster
+                    folder.rename(aside)
+                    removed.append(key)
                 _remove(aside)
-                total -= sizes[folder]
-                removed.append(key)
+                total -= size
         return tuple(removed)
 
 
@@ -256,8 +270,20 @@ def _key(kind: str, interpreter: Interpreter, *parts: str) -> LayerKey:
     return LayerKey(sha256(json.dumps(content).encode()).hexdigest())
 
 
-def _file_name(holder: str) -> str:
-    return sha256(holder.encode()).hexdigest()[:32]
+def _file_name(holder: Path) -> str:
+    return sha256(os.fsencode(holder)).hexdigest()[:32]
+
+
+def _is_there(hold: Path) -> bool:
+    """Whether who holds is there still; else the hold is removed."""
+    try:
+        holder = os.fsdecode(hold.read_bytes())
+    except FileNotFoundError:  # released meanwhile
+        return False
+    is_there = bool(holder) and Path(holder).exists()
+    if not is_there:
+        hold.unlink(missing_ok=True)
+    return is_there
 
 
 def _unwritable(root: Path, error: OSError) -> FlashTuiError:
@@ -287,8 +313,8 @@ def _emptied(site: Path) -> None:
     site.mkdir()
 
 
-def _finish(site: Path, base: Path | None, facts: dict[str, Any]) -> None:
-    """Bundle the SDK's source where the packages did not bring it; note the facts."""
+def _finish(site: Path, base: Path | None) -> None:
+    """Bundle the SDK's source where the packages did not bring it."""
     (site / ".lock").unlink(missing_ok=True)
     if base is not None and not (site / "runpod_flash").exists():
         shutil.copytree(
@@ -299,14 +325,14 @@ def _finish(site: Path, base: Path | None, facts: dict[str, Any]) -> None:
         )
         for folder in (site / "runpod_flash", *_folders(site / "runpod_flash")):
             folder.chmod(0o755)
-    (site.parent / "layer.json").write_text(json.dumps(facts), encoding="utf-8")
 
 
 def _folders(root: Path) -> list[Path]:
     return [Path(place) / name for place, names, _ in os.walk(root) for name in names]
 
 
-def _publish(aside: Path, place: Path) -> None:
+def _publish(aside: Path, place: Path, facts: dict[str, Any]) -> None:
+    (aside / "layer.json").write_text(json.dumps({**facts, "size": _size(aside / "site")}), encoding="utf-8")
     for folder in (*_folders(aside / "site"), aside / "site"):
         folder.chmod(0o555)
     aside.rename(place)
@@ -317,6 +343,19 @@ def _remove(path: Path) -> None:
     for folder in (path, *_folders(path)) if path.is_dir() else ():
         folder.chmod(folder.stat().st_mode | stat.S_IRWXU)
     shutil.rmtree(path, ignore_errors=True)
+
+
+def _measured(facts: Path) -> tuple[float, int, Path] | None:
+    """(last use in Unix seconds, size in bytes, folder) of a layer; None if it has just been removed."""
+    anyio.from_thread.check_cancelled()
+    try:
+        used_at = facts.stat().st_mtime
+        known = json.loads(facts.read_bytes()).get("size")
+        packed = facts.with_name("packed.deflate")
+        size = known + (packed.stat().st_size if packed.exists() else 0) if known else _size(facts.parent)
+    except (FileNotFoundError, ValueError, AttributeError):
+        return None
+    return used_at, size, facts.parent
 
 
 def _size(folder: Path) -> int:

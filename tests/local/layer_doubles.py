@@ -30,7 +30,7 @@ class SmallLayers:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.holders: defaultdict[LayerKey, set[str]] = defaultdict(set)
+        self.holders: defaultdict[LayerKey, set[Path]] = defaultdict(set)
         for key, name in ((BASE, "sdk.py"), (DEPENDENCIES, "library.py")):
             (root / key / "site").mkdir(parents=True)
             (root / key / "site" / name).write_text(f"NAME = {name!r}\n" * 50)
@@ -52,10 +52,10 @@ class SmallLayers:
         with place.open("wb") as output:
             return PackedLayer(place, *pack_folder(self.root / key / "site", output))
 
-    def hold(self, key: LayerKey, holder: str) -> None:
+    def hold(self, key: LayerKey, holder: Path) -> None:
         self.holders[key].add(holder)
 
-    def release(self, key: LayerKey, holder: str) -> None:
+    def release(self, key: LayerKey, holder: Path) -> None:
         self.holders[key].discard(holder)
 
 

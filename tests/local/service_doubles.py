@@ -110,7 +110,7 @@ class Bench(SimpleNamespace):
 async def open_bench(folder: Path, *, quiet_s: float = 0.05) -> AsyncGenerator[Bench]:
     store = await Store.open(folder / "platform.sqlite3")
     layers, live = SmallLayers(folder / "layers"), StillLife()
-    artifacts = Artifacts(folder / "artifacts", store, LayerPairs(layers, "bench"))
+    artifacts = Artifacts(folder / "artifacts", store, LayerPairs(layers))
     await artifacts.open()
     journal = Journal(LogArchive(folder / "logs.sqlite3"))
     view = View(store, live, journal, ORIGIN)

@@ -35,7 +35,7 @@ def layers(tmp_path: Path) -> SmallLayers:
 
 @pytest.fixture
 async def artifacts(tmp_path: Path, store: Store, layers: SmallLayers) -> Artifacts:
-    opened = Artifacts(tmp_path / "artifacts", store, LayerPairs(layers, "test"))
+    opened = Artifacts(tmp_path / "artifacts", store, LayerPairs(layers))
     await opened.open()
     return opened
 
@@ -124,7 +124,9 @@ async def test_a_whole_artifact_of_ours_is_kept_as_parts(
     assert received.digest == upload.digest
     assert await artifacts.record_of(received.digest) == upload.record
     assert list((tmp_path / "artifacts" / "whole").iterdir()) == []
-    assert layers.holders[BASE] == layers.holders[DEPENDENCIES] == {f"test {upload.digest}"}
+    note = tmp_path / "artifacts" / "holds" / f"{upload.digest}.json"
+    assert layers.holders[BASE] == layers.holders[DEPENDENCIES] == {note}
+    assert note.is_file()
     build = await register(store, upload)
     assert (await artifacts.prepare(build.id)).pair.dependencies is not None
 

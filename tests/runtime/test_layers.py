@@ -201,13 +201,37 @@ def a_layer(store: LayerStore, name: str, unused_s: float, size_bytes: int = 1_0
     return LayerKey(name)
 
 
-async def test_an_old_layer_is_collected_unless_held(store: LayerStore) -> None:
+async def test_an_old_layer_is_collected_unless_held(store: LayerStore, tmp_path: Path) -> None:
     old, held, used = a_layer(store, "old", 10_000), a_layer(store, "held", 10_000), a_layer(store, "used", 4_000)
-    store.hold(held, "build_1")
+    note = tmp_path / "build_1.json"
+    note.touch()
+    store.hold(held, note)
     assert await store.collect(9_000, 1 << 30) == (old,)
     assert (store.find(old), store.find(held) is None, store.find(used) is None) == (None, False, False)
-    store.release(held, "build_1")
+    store.release(held, note)
     assert not store.is_held(held)
+
+
+async def test_a_hold_ends_with_the_file_that_it_was_for(store: LayerStore, tmp_path: Path) -> None:
+    layer, note = a_layer(store, "held", 10_000), tmp_path / "build_1.json"
+    note.touch()
+    store.hold(layer, note)
+    assert await store.collect(9_000, 1 << 30) == ()
+    note.unlink()
+    assert await store.collect(9_000, 1 << 30) == (layer,)
+
+
+async def test_what_killed_installs_left_is_collected(store: LayerStore) -> None:
+    left, fresh = store.root / "aside" / "left", store.root / "aside" / "fresh"
+    for folder in (left, fresh):
+        folder.mkdir(parents=True)
+    os.utime(left, (time.time() - 100_000,) * 2)
+    await store.collect(1, 1)
+    assert (left.exists(), fresh.exists()) == (False, True)
+
+
+async def test_a_store_that_is_not_there_has_nothing_to_collect(tmp_path: Path) -> None:
+    assert await LayerStore(tmp_path / "none").collect(1, 1) == ()
 
 
 async def test_the_longest_unused_go_first_when_space_is_short(store: LayerStore) -> None:

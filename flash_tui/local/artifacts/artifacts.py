@@ -3,7 +3,7 @@
     whole/DIGEST.tar.gz      as it was uploaded
     parts/DIGEST.tail        what follows the layer; the layer itself lies in the layer store, held for the digest
     parts/DIGEST.json        the record that says which layers those are
-    holds/DIGEST.json        the layers that are held for it
+    holds/DIGEST.json        the layers that are held for it, and the proof that they are
     code/DIGEST/             unpacked, shared by all workers of the build; its files are read-only
     assembled/DIGEST.tar.gz  made of parts for whoever asks for the whole file
     incoming/                what is being received or unpacked; emptied at the start
@@ -282,7 +282,7 @@ class Artifacts:
             place.unlink(missing_ok=True)
         remove(self._code(digest))
         self._record(digest).unlink(missing_ok=True)
-        self._layers.release(self._held(digest), digest)
+        self._layers.release(self._held(digest), self._holds(digest))
         self._holds(digest).unlink(missing_ok=True)
 
     # --- layers
@@ -299,7 +299,7 @@ class Artifacts:
         if not keys <= held:
             with written_aside(self._holds(digest)) as stream:
                 stream.write(json.dumps(sorted(keys | held)).encode())
-        self._layers.hold(keys, digest)
+        self._layers.hold(keys, self._holds(digest))
 
     async def remove_assembled(self, *, unused_since: float) -> None:
         """Whole files that nobody asked for since (Unix seconds); they can be made again."""

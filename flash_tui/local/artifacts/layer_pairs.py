@@ -42,9 +42,9 @@ class Layers(Protocol):
 
     def find(self, key: LayerKey) -> Layer | None: ...
 
-    def hold(self, key: LayerKey, holder: str) -> None: ...
+    def hold(self, key: LayerKey, holder: Path) -> None: ...
 
-    def release(self, key: LayerKey, holder: str) -> None: ...
+    def release(self, key: LayerKey, holder: Path) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,10 @@ class Ground:
 
 
 class LayerPairs:
-    """The layer store as this platform uses it; what it holds there, it holds in its own name."""
+    """The layer store as this platform uses it."""
 
-    def __init__(self, layers: Layers, holder: str) -> None:
+    def __init__(self, layers: Layers) -> None:
         self._layers = layers
-        self._holder = holder
         self._interpreters: dict[str, Interpreter] = {}
 
     def has(self, record: LayerRecord) -> bool:
@@ -76,15 +75,15 @@ class LayerPairs:
         await self._layer(record.base_layer)
         return await self._layers.packed(await self._layer(record.dependency_layer))
 
-    def hold(self, keys: Iterable[LayerKey], digest: str) -> None:
-        """These layers are not collected until `release`. Blocks."""
+    def hold(self, keys: Iterable[LayerKey], note: Path) -> None:
+        """These layers are not collected until `release`, as long as the file `note` is there. Blocks."""
         for key in keys:
-            self._layers.hold(key, f"{self._holder} {digest}")
+            self._layers.hold(key, note)
 
-    def release(self, keys: Iterable[LayerKey], digest: str) -> None:
+    def release(self, keys: Iterable[LayerKey], note: Path) -> None:
         """Blocks."""
         for key in keys:
-            self._layers.release(key, f"{self._holder} {digest}")
+            self._layers.release(key, note)
 
     async def of_record(self, record: LayerRecord) -> Ground:
         """What lies under the code part of an artifact of ours.
