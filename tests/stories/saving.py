@@ -166,6 +166,10 @@ class Watch:
         assert told.get("event") == event, told  # else it has ended, and says why
         return told
 
+    def has_said(self, event: str, after: int) -> bool:
+        """Whether such an event was heard behind the first `after` ones."""
+        return any(told.get("event") == event for _, told in self.heard[after:])
+
     def save(self, way: Callable[[Path, int], None], number: int) -> dict[str, Any]:
         """Save, and wait until this number is live."""
         way(self.project, number)

@@ -45,6 +45,11 @@ class Shop:
         """The document of dev; the platform has to run."""
         return dev(self.http, self.project.name)
 
+    def platform(self) -> Any:
+        """What the platform says of itself."""
+        with closing(self.http.platform()) as platform:
+            return platform.ask("GET", "/flash-tui/v1/platform")
+
     def worker(self, endpoint: str) -> int:
         """The process that serves it; 0 while there is none."""
         found = next(one for one in self.dev()["endpoints"] if one["name"] == endpoint)
@@ -207,34 +212,50 @@ def test_a_new_worker_that_is_killed_as_it_boots_fails_its_release_alone(shop: S
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_all_converges_whatever_is_killed_whenever(shop: Shop, seed: int) -> None:
-    chance, accepted = random.Random(seed), list[str]()
-    for round_number in range(60):
-        number, victim = next(shop.numbers), chance.choice(sorted(VICTIM_PIDS))
+    chance, accepted, rounds_left = random.Random(seed), list[str](), 100
+    while rounds_left:
         with shop.watched() as watch:
-            in_place(shop.project, number)
-            accepted += submitted(shop)
-            time.sleep(chance.uniform(0, 0.6))
-            gone = VICTIM_PIDS[victim](shop, watch) & set(shop.command.processes())
-            print(f"round {round_number}: {number} is saved, {victim} {sorted(gone)} is killed")
-            kill(*gone)
-            if victim in {"platform", "zygote"}:
-                shop.command.run("platform", "start")
-            if victim != "watch":
-                until(lambda number=number: shop.answer() == number, what=f"{number} to go live")
-        if victim == "watch":
-            with shop.watched():
-                until(lambda number=number: shop.answer() == number, what=f"{number} to go live")
-        until(lambda gone=gone: not family(*gone), what=f"{victim} to be gone")
+            while rounds_left and watch.process.poll() is None:
+                rounds_left -= 1
+                accepted += kill_one(shop, watch, chance)
+        until(lambda: not family(watch.process.pid), what="the watch to end")
     with closing(shop.queue.connection()) as queue:
         jobs = [final(queue, job_id) for job_id in accepted]
     assert [job for job in jobs if job["status"] != "COMPLETED" and "given up after" not in job["error"]] == []
+
+
+def kill_one(shop: Shop, watch: Watch, chance: random.Random) -> list[str]:
+    """Hand in jobs, save, kill somebody while that is under way, and see it go live or fail; ids of the jobs."""
+    number, victim, before, seen = (
+        next(shop.numbers),
+        chance.choice(sorted(VICTIM_PIDS)),
+        shop.answer(),
+        len(watch.heard),
+    )
+    jobs = submitted(shop)
+    in_place(shop.project, number)
+    time.sleep(chance.uniform(0, 0.5))
+    gone = VICTIM_PIDS[victim](shop, watch) & set(shop.command.processes())
+    stage = shop.dev()["state"]
+    kill(*gone)
+    print(f"{number} is saved, {victim} {sorted(gone)} is killed while {stage}")
+    until(lambda: not family(*gone), what=f"{victim} to be gone")
+    if victim in {"platform", "zygote"}:
+        shop.command.run("platform", "start")
+    if victim == "watch":
+        with shop.watched():
+            until(lambda: shop.answer() == number, what=f"{number} to go live")
+    until(lambda: shop.answer() == number or watch.has_said("failed", seen), what=f"{number} to go live, or to fail")
+    if watch.has_said("failed", seen):
+        assert (shop.dev()["state"], shop.answer()) == ("failed", before)
+    return jobs
 
 
 VICTIM_PIDS: dict[str, Callable[[Shop, Watch], set[int]]] = {
     "lb_worker": lambda shop, _: shop.pids("lb_worker"),
     "cpu_worker": lambda shop, _: shop.pids("cpu_worker"),
     "zygote": lambda shop, _: parents(shop.pids("lb_worker")),
-    "platform": lambda shop, _: {shop.command.platform_pid()},
+    "platform": lambda shop, _: {shop.platform()["pid"]},
     "watch": lambda _, watch: {watch.process.pid},
     "builder": lambda _, watch: family(watch.process.pid) - {watch.process.pid},
 }
