@@ -29,6 +29,8 @@ class State:
     """What was put live from here last; where nothing ever was, what the folder held when it was opened."""
     failed: Files | None = None
     """Content that failed, and is not tried again by itself."""
+    marred: bool = False
+    """The last release failed: the environment says so until one goes well, also one of what is live already."""
     running: Files | None = None
     """Content of the generation under way."""
     stopping: bool = False
@@ -43,7 +45,7 @@ class State:
 
     @property
     def is_dirty(self) -> bool:
-        return self.seen not in (self.live, self.failed)
+        return self.seen != self.failed and (self.seen != self.live or self.marred)
 
     def is_guarded(self, now: float) -> bool:
         """Whether the generation under way has to be finished, whatever is saved meanwhile."""
