@@ -192,6 +192,7 @@ class Session:
             if released.outcome == Outcome.SUCCEEDED:
                 await self._live(attempt)
             elif released.outcome == Outcome.FAILED:
+                self.state.marred = True
                 self._fail(attempt, released.error or ErrorDocument(code="failed", what="the release failed"))
             else:
                 self._superseded(attempt)
@@ -245,7 +246,7 @@ class Session:
     async def _live(self, attempt: _Attempt) -> None:
         uploaded = attempt.uploaded
         assert uploaded is not None
-        self.state.live, self.state.failed = attempt.ticket.files, None
+        self.state.live, self.state.failed, self.state.marred = attempt.ticket.files, None, False
         self._settled_well()
         self._mine = uploaded.build_id
         self.served(uploaded.build_id, uploaded.version)
