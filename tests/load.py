@@ -229,7 +229,7 @@ class Place:
         return Connection("{0.scheme}://{0.netloc}".format(urlsplit(self.url)), self.token)
 
 
-def find_endpoint(command: FlashTui, project: Path, name: str) -> Place:
-    """Where an endpoint of dev is."""
+def find_endpoint(command: FlashTui, project: Path, name: str, environment: str = "dev") -> Place:
+    """Where an endpoint of a deployed project is."""
     token = Home(command.home, command.layers).token_file.read_text().strip()
-    return Place(command.json("endpoint", "get", name, cwd=project)["url"], token)
+    return Place(command.json("endpoint", "get", name, "-e", environment, cwd=project)["url"], token)

@@ -193,6 +193,7 @@ def test_a_watch_whose_zygote_is_killed_builds_on(shop: Shop) -> None:
         assert zygotes
         kill(*zygotes)
         watch.save(in_place, next(shop.numbers))
+        until(lambda: not zombies([watch.process.pid]), what="zombies to be collected")
 
 
 def test_a_new_worker_that_is_killed_as_it_boots_fails_its_release_alone(shop: Shop) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.command import FlashTui, until
 from tests.load import Load, Place, final, find_endpoint, status, submit
-from tests.stories.saving import BROKEN, GOOD, Watch, in_place, number_it, watching
+from tests.stories.saving import BROKEN, GOOD, QUEUE, Watch, in_place, number_it, watching
 
 pytestmark = [
     pytest.mark.timeout(300),  # the first layers come over the network
@@ -26,6 +26,7 @@ pytestmark = [
 class Shop:
     """A deployed project under a watch."""
 
+    command: FlashTui
     watch: Watch
     http: Place
     queue: Place
@@ -42,7 +43,7 @@ def shop(platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     command.run("deploy", cwd=project)
     http, queue = (find_endpoint(command, project, name) for name in ("lb_worker", "cpu_worker"))
     with watching(command, project, http) as watch:
-        yield Shop(watch, http, queue, itertools.count(1))
+        yield Shop(command, watch, http, queue, itertools.count(1))
     command.run("app", "delete", project.name, "--yes")
 
 
@@ -113,3 +114,36 @@ def test_what_was_begun_before_a_switch_ends_on_the_code_it_began_with(shop: Sho
         assert request.result() == {"save": old}
         jobs = [final(queue, job_id) for job_id in begun]
     assert [(job["status"], job["output"]["save"]) for job in jobs] == [("COMPLETED", old), ("COMPLETED", new)]
+
+
+def test_taking_back_a_save_whose_workers_did_not_boot_ends_the_failure(shop: Shop) -> None:
+    watch, number = shop.watch, next(shop.numbers)
+    live = watch.save(in_place, number)
+    watch.break_it("workers", next(shop.numbers))
+    assert watch.environment()["state"] == "failed"
+    in_place(watch.project, number)
+    until(lambda: watch.environment()["state"] == "deployed", what="dev to be well again")
+    assert watch.environment()["build"]["version"] == live["version"]
+
+
+def test_no_request_fails_while_other_endpoints_come_and_go(shop: Shop) -> None:
+    watch = shop.watch
+    with under_load(shop):
+        watch.save(in_place, next(shop.numbers))
+        (watch.project / "extra.py").write_text(QUEUE.replace("cpu_worker", "extra").replace("analyze", "other"))
+        until(lambda: len(watch.environment()["endpoints"]) == 3, what="an endpoint to come")
+        (watch.project / "extra.py").unlink()
+        until(lambda: len(watch.environment()["endpoints"]) == 2, what="it to go")
+
+
+def test_no_request_fails_through_a_promotion_and_rollbacks(shop: Shop) -> None:
+    command, project = shop.command, shop.watch.project
+    shop.watch.save(in_place, next(shop.numbers))
+    command.json("promote", "dev", "staging", "--yes", cwd=project)
+    http, queue = (find_endpoint(command, project, name, "staging") for name in ("lb_worker", "cpu_worker"))
+    loads = [Load(http.http), Load(queue.queue)]
+    shop.watch.save(in_place, next(shop.numbers))
+    with loads[0].running(), loads[1].running():
+        for act in ("promote dev staging", "rollback staging", "rollback staging"):
+            command.json(*act.split(), "--yes", cwd=project)
+    assert [load.failures for load in loads] == [[], []]
