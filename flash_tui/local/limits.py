@@ -51,8 +51,10 @@ LINGER_BYTES: Final = 16 * MIB
 
 ACQUIRE_TIMEOUT_S: Final = 120.0
 """No worker became free. Source: the cloud gives up after two minutes."""
-REPEAT_TIMEOUT_S: Final = 5.0
-"""For another worker to be there for a request that a first one broke off."""
+REPEAT_TIMEOUT_S: Final = 15.0
+"""For another worker to be there for a request that a first one broke off: with a warm interpreter made first, on a
+busy machine, that takes 5 s.
+"""
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 330.0
 """From the request to the head of its answer. Source: the cloud's 5.5 minutes."""
