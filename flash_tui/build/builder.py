@@ -26,6 +26,7 @@ from flash_tui.build.stages import Clock, Later, Report, silent
 from flash_tui.models.build import LayerRecord, RuntimePlatform
 from flash_tui.models.errors import BuildFailed, FlashTuiError
 from flash_tui.models.identifiers import Digest, LayerKey
+from flash_tui.models.release import StageReport
 from flash_tui.models.states import Stage
 from flash_tui.runtime import pins
 from flash_tui.runtime.archive import PackedLayer, TailPacker, artifact_digest, artifact_size
@@ -101,9 +102,13 @@ class Builder:
         async with self._turn:
             for _ in range(_ATTEMPTS):
                 try:
-                    return await self._build(Clock(report), previous or self._seen)
+                    prepared = await self._build(Clock(report), previous or self._seen)
                 except SourceMovedError:
                     previous = None
+                    continue
+                for note in prepared.notes:
+                    report(StageReport(Stage.PACK, note=note))
+                return prepared
         raise BuildFailed(
             "the project's files keep changing while they are read",
             where=str(self._project.root),
@@ -297,7 +302,6 @@ class Builder:
             timings_ms=timings_ms,
             notes=(
                 *pack.snapshot.notes,
-                *pack.ground.notes,
                 *ground_notes(pack.ground, pack.platform, pack.found),
                 *notes,
             ),

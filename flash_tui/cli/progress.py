@@ -36,6 +36,9 @@ class Progress:
     _told: dict[Stage, float] = field(default_factory=dict[Stage, float])
 
     def __call__(self, report: StageReport) -> None:
+        if report.note:
+            self.output.say(f"note: {report.note}")
+            return
         now = time.monotonic()
         begun = self._begun.setdefault(report.stage, now)
         text = self._text(report)

@@ -91,8 +91,6 @@ async def build(invocation: Invocation) -> int:
     async with Builder(settings) as builder:
         prepared = await builder.build(Progress(output))
         built = await write_outputs(prepared, settings.project, place)
-    for note in prepared.notes:
-        output.say(f"note: {note}")
     if output.as_json:
         output.document(built)
         return 0

@@ -41,6 +41,7 @@ class Teller:
     def __init__(self, output: Output, environment: str) -> None:
         self._output = output
         self._environment = environment
+        self._noted: tuple[str, ...] = ()
 
     def __call__(self, event: WatchEvent) -> None:
         tell = getattr(self, f"_{event.event}", self._other)
@@ -53,8 +54,12 @@ class Teller:
     def _change(self, event: WatchEvent) -> None:
         self._output.transient(f"{self._environment}  {shown_paths(event.paths)} saved …")
 
-    def _build(self, _event: WatchEvent) -> None:
-        """Named in the line that says what is live."""
+    def _build(self, event: WatchEvent) -> None:
+        """Named in the line that says what is live; what is to be noted is said when it is new."""
+        before, self._noted = self._noted, event.notes or ()
+        for note in self._noted:
+            if note not in before:
+                self._output.say(f"{self._environment}  note: {note}")
 
     def _deploy(self, event: WatchEvent) -> None:
         if event.version is not None:

@@ -82,3 +82,5 @@ class StageReport:
     done: int = 0
     total: int = 0
     elapsed_ms: float | None = None
+    note: str = ""
+    """A sentence about the build that a person should know; such a report says nothing else."""

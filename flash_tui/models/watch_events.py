@@ -11,8 +11,8 @@ from flash_tui.models.errors import ErrorDocument
 class WatchEvent(Document):
     """One line. `event` says which of the optional fields are there:
 
-    ready: project, environment, files, version · change: paths · build: version, digest, elapsed_ms · deploy: version ·
-    live: version, elapsed_ms (since the save), stages_ms, paths ·
+    ready: project, environment, files, version · change: paths · build: version, digest, elapsed_ms, notes (if any) ·
+    deploy: version · live: version, elapsed_ms (since the save), stages_ms, paths ·
     failed: stage, error, version (what still serves), paths ·
     superseded: generation · paused, resumed: reason · unchanged: reason · waiting: reason
     """
@@ -31,3 +31,5 @@ class WatchEvent(Document):
     stage: str | None = None
     error: ErrorDocument | None = None
     reason: str | None = None
+    notes: tuple[str, ...] | None = None
+    """What a person should know about the build, one sentence each."""

@@ -63,6 +63,8 @@ class WatchView:
     excerpt: tuple[tuple[int, str], ...] = ()
     """Lines of source around the failure, numbered; read when it failed, since the file moves on."""
     reason: str = ""
+    notes: tuple[str, ...] = ()
+    """What a person should know about the last build."""
     saves: tuple[Save, ...] = ()
     """Newest first, at most `MAX_SAVES`."""
 
@@ -114,7 +116,8 @@ def _change(view: WatchView, event: WatchEvent) -> WatchView:
 
 
 def _build(view: WatchView, event: WatchEvent) -> WatchView:
-    return replace(view, phase=WatchPhase.BUILDING, stages_ms={**view.stages_ms, **(event.stages_ms or {})})
+    stages = {**view.stages_ms, **(event.stages_ms or {})}
+    return replace(view, phase=WatchPhase.BUILDING, stages_ms=stages, notes=event.notes or ())
 
 
 def _deploy(view: WatchView, event: WatchEvent) -> WatchView:

@@ -20,6 +20,7 @@ from flash_tui.watch.remote import Watch
 
 PATIENCE_S = 20.0
 AROUND = 2
+NOTE_S = 10.0
 MOST_BYTES = 1_000_000
 
 
@@ -63,7 +64,7 @@ class WatchFeed:
         return self.is_on and await self._watch.send(command)
 
     def _take(self, event: WatchEvent) -> None:
-        self._store.apply(lambda snapshot: replace(snapshot, watch=snapshot.watch.with_event(event)))
+        self._store.apply(lambda snapshot: with_watch_event(snapshot, event))
         if event.error is not None and event.error.file and event.error.line and self._group is not None:
             self._group.start_soon(self._read_excerpt, event.error)
 
@@ -83,6 +84,16 @@ class WatchFeed:
                 snapshot, watch=replace(snapshot.watch, phase=phase, environment=environment, reason=reason)
             )
         )
+
+
+def with_watch_event(snapshot: Snapshot, event: WatchEvent) -> Snapshot:
+    """What is to be noted about a build passes by once, when it is new."""
+    fresh = [note for note in event.notes or () if note not in snapshot.watch.notes]
+    after = replace(snapshot, watch=snapshot.watch.with_event(event))
+    if not fresh:
+        return after
+    more = f"and {len(fresh) - 1} more: flash-tui build" if len(fresh) > 1 else ""
+    return after.with_notice(Notice(NoticeKind.PASSING, fresh[0], more, lasts_s=NOTE_S))
 
 
 def _target_was_named(settings: Settings) -> bool:

@@ -34,9 +34,12 @@ class _Attempt:
         self.stage: Stage = Stage.CHECK
         self.stages_ms: dict[str, float] = dict(ticket.stages_ms)
         self.uploaded: Uploaded | None = None
+        self.notes: list[str] = []
 
     def report(self, report: StageReport) -> None:
-        if report.elapsed_ms is None:
+        if report.note:
+            self.notes.append(report.note)
+        elif report.elapsed_ms is None:
             self.stage = report.stage
         else:
             self.stages_ms[str(report.stage)] = self.ticket.stages_ms.get(str(report.stage), 0.0) + report.elapsed_ms
@@ -228,6 +231,7 @@ class Session:
             digest=uploaded.digest,
             elapsed_ms=self._elapsed_ms(attempt),
             stages_ms=in_order(attempt.stages_ms),
+            notes=tuple(attempt.notes) or None,
         )
         self._emit("deploy", attempt, version=uploaded.version)
         return await self._work.release(uploaded, attempt.ticket, attempt.report, attempt.stop)

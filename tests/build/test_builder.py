@@ -56,7 +56,7 @@ async def test_an_unchanged_project_gives_the_same_build_at_once(open_builder: O
     stages: list[StageReport] = []
     again = await builder.build(stages.append)
     assert (again.digest, again.tail) == (first.digest, first.tail)
-    assert {report.stage for report in stages} == {"check"}
+    assert {report.stage for report in stages if not report.note} == {"check"}
 
 
 async def test_equal_sources_give_equal_bytes_in_two_folders(open_builder: OpenBuilder, tmp_path: Path) -> None:
@@ -290,6 +290,18 @@ async def test_a_link_out_of_the_project_is_not_packed_and_noted(open_builder: O
     build = await open_builder(root).build()
     assert "passwords.txt" not in build.snapshot.entries
     assert any("passwords.txt" in note for note in build.notes)
+
+
+async def test_notes_are_reported_once_each_also_of_an_unchanged_build(
+    open_builder: OpenBuilder, tmp_path: Path
+) -> None:
+    builder = open_builder(a_project(tmp_path / "sample", requirements="idna\ntorch>=2\n"), python="3.13")
+    for _ in range(2):
+        said: list[str] = []
+        build = await builder.build(lambda report, said=said: said.append(report.note))
+        notes = [note for note in said if note]
+        assert notes == list(build.notes) == list(dict.fromkeys(notes))
+        assert len(notes) >= 2
 
 
 async def test_a_python_that_is_not_installed_is_noted_and_ours_taken(

@@ -6,9 +6,11 @@ import io
 import json
 
 from flash_tui.cli.output import Output
+from flash_tui.cli.progress import Progress
 from flash_tui.models.errors import BuildFailed
 from flash_tui.models.job import QueueAnswer
-from flash_tui.models.states import JobStatus
+from flash_tui.models.release import StageReport
+from flash_tui.models.states import JobStatus, Stage
 
 
 class Terminal(io.StringIO):
@@ -41,6 +43,12 @@ def test_progress_gives_way_to_the_next_line() -> None:
     output.transient("working …")
     output.say("done")
     assert stderr.getvalue() == "working …\r\x1b[2Kdone\n"
+
+
+def test_what_is_to_be_noted_about_a_build_stands_on_a_line_of_its_own() -> None:
+    output, stdout, stderr = an_output(as_json=True)
+    Progress(output)(StageReport(Stage.PACK, note="torch is not packed"))
+    assert (stdout.getvalue(), stderr.getvalue()) == ("", "note: torch is not packed\n")
 
 
 def test_colour_needs_a_terminal_and_no_wish_against_it(monkeypatch) -> None:

@@ -36,6 +36,12 @@ def test_a_failure_says_what_still_serves_and_where_to_look() -> None:
     assert stderr == "error: NameError: x\n  at api.py:3\n\nhint: save again\n"
 
 
+def test_what_is_to_be_noted_is_said_while_it_is_new() -> None:
+    one, two = ("build", {"notes": ("torch is not packed",)}), ("build", {"notes": ("torch is not packed", "b")})
+    _, stderr = told(one, one, two, ("build", {}), one)
+    assert stderr.splitlines() == ["dev  note: torch is not packed", "dev  note: b", "dev  note: torch is not packed"]
+
+
 def test_why_nothing_happens_is_said_in_words() -> None:
     _, stderr = told(("paused", {"reason": "dev was rolled back to v3"}), ("unchanged", {"reason": "the same content"}))
     assert stderr == "dev  paused: dev was rolled back to v3\ndev  unchanged: the same content\n"

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flash_tui.models.errors import BuildFailed, TargetUnreachable
-from flash_tui.models.states import Outcome
+from flash_tui.models.release import StageReport
+from flash_tui.models.states import Outcome, Stage
 from flash_tui.models.watch_events import WatchEvent
 from flash_tui.watch.decide import MAX_SUPERSEDED, MAX_SUPERSEDING_S, State, next_step
 from flash_tui.watch.generation import Released, Report, Ticket, Uploaded
@@ -40,6 +41,7 @@ class FakeWork:
         self.may_commit.set()
         self.building, self.releasing = anyio.Event(), anyio.Event()
         self.build_error: Exception | None = None
+        self.notes: tuple[str, ...] = ()
         self.live: list[str] = []
         self.builds = self.running = 0
 
@@ -53,6 +55,8 @@ class FakeWork:
             await self.may_build.wait()
             if self.build_error is not None:
                 raise self.build_error
+            for note in self.notes:
+                report(StageReport(Stage.PACK, note=note))
             return FakeBuild(files)
         finally:
             self.running -= 1
@@ -131,6 +135,16 @@ async def test_a_save_goes_live_with_all_its_stages_in_order() -> None:
     assert bench.told() == ["change", "build", "deploy", "live"]
     assert live.paths == ("a.py",)
     assert list(live.stages_ms or {}) == ["notice", "settle", "check", "discover", "pack", "boot", "switch"]
+
+
+async def test_what_is_to_be_noted_about_a_build_is_told_with_it() -> None:
+    async with running(Bench()) as bench:
+        bench.work.notes = ("torch is not packed",)
+        bench.save("2")
+        assert (await bench.until("build")).notes == ("torch is not packed",)
+        bench.work.notes = ()
+        bench.save("3")
+        assert (await bench.until("build", 2)).notes is None
 
 
 async def test_a_folder_never_deployed_from_here_is_left_alone_until_the_first_save() -> None:
