@@ -84,7 +84,35 @@ def _dispatch(arguments: argparse.Namespace, output: Output) -> int:
 
 
 async def _finish(result: Awaitable[int]) -> int:
-    return await result
+    """Interrupted, it is cancelled scope by scope: Ctrl-C as the loop has it breaks through shields, and a release that
+    was asked for a moment ago could not be withdrawn. A second Ctrl-C does just that.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
+    import anyio  # noqa: PLC0415 - see _dispatch
+
+    ends: list[int | Exception] = []
+    async with anyio.create_task_group() as group:
+
+        async def cancel_when_interrupted() -> None:
+            with anyio.open_signal_receiver(signal.SIGINT) as signals:
+                await anext(signals)
+            group.cancel_scope.cancel()
+
+        group.start_soon(cancel_when_interrupted)
+        try:
+            ends.append(await result)
+        except Exception as error:  # noqa: BLE001 - raised below, not as a group
+            ends.append(error)
+        group.cancel_scope.cancel()
+    match ends:
+        case [int(code)]:
+            return code
+        case [Exception() as error]:
+            raise error
+        case _:
+            raise KeyboardInterrupt
 
 
 def load_handler(reference: str) -> Callable[[Invocation], int | Awaitable[int]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import subprocess
 import sys
 
+import anyio
 import pytest
 
 from flash_tui.cli import main as main_module
@@ -136,6 +138,24 @@ def test_each_error_has_its_exit_code_and_document(error, code, word, capsys, mo
     assert document["error"]["code"] == word
     assert {"code", "what", "where", "hint"} <= set(document["error"])
     assert "error:" in captured.err
+
+
+def test_an_interruption_lets_a_shielded_step_end(capsys, monkeypatch) -> None:
+    done: list[str] = []
+
+    async def ships(_invocation: Invocation) -> int:
+        await anyio.lowlevel.checkpoint()  # who listens for the signal has its turn
+        with anyio.CancelScope(shield=True):
+            signal.raise_signal(signal.SIGINT)
+            await anyio.wait_all_tasks_blocked()
+            done.append("asked")
+        await anyio.sleep(30)
+        return 0
+
+    monkeypatch.setattr(main_module, "load_handler", lambda _reference: ships)
+    assert run(["status"]) == 130
+    assert done == ["asked"]
+    assert "interrupted" in capsys.readouterr().err
 
 
 def test_words_alone_go_to_stderr_without_json(capsys, monkeypatch) -> None:
