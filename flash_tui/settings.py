@@ -71,6 +71,49 @@ class Settings:
         return self.environments.get(environment, EnvironmentRules(protected=is_last))
 
 
+_TEXTS = "a list of texts"
+_PROJECT_SHAPE: dict[str, Any] = {
+    "app": str,
+    "target": str,
+    "pipeline": _TEXTS,
+    "watch": {"include": _TEXTS, "ignore": _TEXTS, "settle_ms": int},
+    "python": {"download": bool},
+    "environments": {"*": {"protected": bool}},
+}
+_PERSON_SHAPE: dict[str, Any] = {"theme": str, "ascii": bool, "editor": str, "keymap": {"*": str}}
+_WORDS = {str: "text", int: "a whole number", bool: "true or false"}
+
+
+def _misfits(value: object, shape: Any, name: str) -> list[str]:  # noqa: ANN401 - a shape is a type, a word or a table
+    """What in `value` is not as `shape` says, each as a sentence that names the setting."""
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            return [f"{name} is a table"]
+        shapes = cast("dict[str, Any]", shape)
+        found: list[str] = []
+        for key, inner in cast("dict[str, object]", value).items():
+            place = f"{name}.{key}".lstrip(".")
+            expected = shapes.get(key, shapes.get("*"))
+            found += [f"no setting is called {place}"] if expected is None else _misfits(inner, expected, place)
+        return found
+    if shape == _TEXTS:
+        items = cast("list[object]", value) if isinstance(value, list) else [None]
+        is_right = all(isinstance(item, str) and item for item in items)
+        return [] if is_right else [f"{name} is {_TEXTS}"]
+    is_right = isinstance(value, shape) and (shape is not int or not isinstance(value, bool))
+    return [] if is_right else [f"{name} is {_WORDS[shape]}"]
+
+
+def _pipeline(value: object) -> tuple[tuple[str, ...], list[str]]:
+    """The stages, and why they are not those of the file."""
+    stages = _texts(value)
+    if value is None or _misfits(value, _TEXTS, "pipeline"):
+        return DEFAULT_PIPELINE, []
+    if not stages or len(set(stages)) != len(stages):
+        return DEFAULT_PIPELINE, ["pipeline names each of its environments once, and one at least"]
+    return stages, []
+
+
 def _table(value: object) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
@@ -111,7 +154,14 @@ def read_settings(
     pyproject, project_problems = _read_toml(root / "pyproject.toml")
     table = _table(_table(pyproject.get("tool")).get("flash-tui"))
     watch = _table(table.get("watch"))
-    stages = _texts(table.get("pipeline")) or DEFAULT_PIPELINE
+    stages, pipeline_problems = _pipeline(table.get("pipeline"))
+    misfits = [
+        *(f"{home.settings_file}: {misfit}" for misfit in _misfits(person, _PERSON_SHAPE, "")),
+        *(
+            f"{root / 'pyproject.toml'}: {misfit}"
+            for misfit in (*_misfits(table, _PROJECT_SHAPE, ""), *pipeline_problems)
+        ),
+    ]
     settle = watch.get("settle_ms")
     settings = Settings(
         home=home,
@@ -126,7 +176,7 @@ def read_settings(
             settle_ms=settle if isinstance(settle, int) else None,
         ),
         python_download=bool(_table(table.get("python")).get("download", False)),
-        problems=(*person_problems, *project_problems),
+        problems=(*person_problems, *project_problems, *misfits),
     )
     return _with_person(settings, person, environ)
 

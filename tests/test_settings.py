@@ -77,3 +77,37 @@ def test_a_persons_file_sets_keys_and_theme(project: Path, environ: dict[str, st
 def test_plain_signs_can_be_asked_for(project: Path, environ: dict[str, str]) -> None:
     assert not read_settings(project, environ).ascii
     assert read_settings(project, environ | {"FLASH_TUI_ASCII": "1"}).ascii
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ('pipelines = ["dev"]', "no setting is called pipelines"),
+        ('pipeline = "dev"', "pipeline is a list of texts"),
+        ("pipeline = []", "once, and one at least"),
+        ('pipeline = ["dev", "dev"]', "once, and one at least"),
+        ('pipeline = ["dev", 3]', "pipeline is a list of texts"),
+        ("app = 3", "app is text"),
+        ("watch = { settle_ms = true }", "watch.settle_ms is a whole number"),
+        (
+            "environments = { production = { protcted = true } }",
+            "no setting is called environments.production.protcted",
+        ),
+    ],
+)
+def test_a_setting_that_means_nothing_is_named(
+    project: Path, environ: dict[str, str], table: str, problem: str
+) -> None:
+    (project / "pyproject.toml").write_text(f"[tool.flash-tui]\n{table}\n")
+    settings = read_settings(project, environ)
+    assert problem in " ".join(settings.problems)
+    assert settings.pipeline.stages == ("dev", "staging", "production")
+    assert settings.rules("production").protected
+
+
+def test_good_settings_are_no_problem(project: Path, environ: dict[str, str]) -> None:
+    (project / "pyproject.toml").write_text(
+        '[tool.flash-tui]\npipeline = ["a", "b"]\n'
+        '[tool.flash-tui.watch]\nignore = ["x"]\n[tool.flash-tui.environments.a]\nprotected = true\n'
+    )
+    assert read_settings(project, environ).problems == ()
