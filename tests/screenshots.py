@@ -25,11 +25,16 @@ PATIENCE_S = 20.0
 LOOK_AGAIN_S = 0.05
 
 
+def greet(project: Path, greeting: str) -> None:
+    """Save a change."""
+    words = project / "words.py"
+    words.write_text(re.sub(r'GREETING = ".*"', f'GREETING = "{greeting}"', words.read_text()))
+
+
 def live_through_a_day(command: FlashTui, project: Path) -> None:
     """Something to look at: builds, calls, a promotion."""
-    words = project / "words.py"
     for greeting in ("Hello", "Hi", "Howdy"):
-        words.write_text(re.sub(r'GREETING = ".*"', f'GREETING = "{greeting}"', words.read_text()))
+        greet(project, greeting)
         command.run("deploy", cwd=project)
         for _ in range(3):
             command.run("call", "lb_worker", "--route", "GET /hello", cwd=project)
@@ -61,11 +66,18 @@ async def picture(
     *,
     size: tuple[int, int] = SIZE,
     theme: str = "",
+    greeting: str = "",
 ) -> None:
     environ = dict(os.environ) | ({"FLASH_TUI_THEME": theme} if theme else {})
     app = FlashApp(read_settings(project, environ), watch=True)
     async with app.run_test(size=size) as pilot:
         await until(app, pilot, ("deployed", "watching"))
+        if greeting:
+            for number, word in enumerate(
+                (greeting, f"{greeting}!"), start=4
+            ):  # the first waits for a warm interpreter
+                greet(project, word)
+                await until(app, pilot, ("by save", f"build      v{number}"))
         await pilot.press(*keys)
         await until(app, pilot, wanted)
         PICTURES.mkdir(exist_ok=True)
@@ -74,10 +86,10 @@ async def picture(
 
 
 async def pictures(project: Path) -> None:
-    await picture(project, "home", (), ("cpu_worker", "production"))
+    await picture(project, "home", (), ("cpu_worker", "production"), greeting="Good day")
     await picture(project, "home-80x24", (), ("cpu_worker",), size=(80, 24))
     await picture(project, "home-light", (), ("cpu_worker", "production"), theme="flash-light")
-    await picture(project, "promote", ("p",), ("Promote v3",))
+    await picture(project, "promote", ("p",), ("Promote v5",))
     await picture(project, "history", ("h",), ("deployments",))
     await picture(project, "invoke", ("j", "i"), ("cpu_worker",))
     await picture(project, "help", ("question_mark",), ("promote",))
